@@ -1,0 +1,1 @@
+"""The other side of the wire: client library, reference agent, simulated fleet."""

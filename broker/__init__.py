@@ -1,0 +1,1 @@
+"""The devices' MQTT door and the clock."""

@@ -1,0 +1,1 @@
+"""Hardened amqtt in this process: the only package that knows amqtt."""

@@ -1,0 +1,1 @@
+"""The console script: composition roots and operator commands."""

@@ -1,0 +1,44 @@
+"""What a device may do on the broker: connect as whom, publish what, subscribe to what (promises S13 to S19)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from domain.errors import InvalidRequest
+from domain.topics import Topics
+
+MAX_TOPIC_BYTES: Final = 256
+_WILDCARDS: Final = frozenset("+#")
+
+
+def may_connect(thing_name: str, client_id: str) -> bool:
+    """Return whether ``client_id`` belongs to the thing: its name, or its name, a colon and a suffix."""
+    return client_id == thing_name or client_id.startswith(f"{thing_name}:")
+
+
+def may_publish(topics: Topics, thing_name: str, topic: str) -> bool:
+    """Return whether the thing may publish here: exactly its own four request shapes."""
+    if not _is_plain(topic) or _WILDCARDS & set(topic):
+        return False
+    try:
+        return topics.parse(topic).thing_name == thing_name
+    except InvalidRequest:
+        return False
+
+
+def may_subscribe(topics: Topics, thing_name: str, topic_filter: str) -> bool:
+    """Return whether every topic the filter matches lies below the thing's own jobs."""
+    prefix = topics.jobs(thing_name)
+    if not _is_plain(topic_filter) or not topic_filter.startswith(prefix):
+        return False
+    levels = topic_filter[len(prefix) :].split("/")
+    for position, level in enumerate(levels):
+        if level == "#":
+            return position == len(levels) - 1
+        if level != "+" and (not level or _WILDCARDS & set(level)):
+            return False
+    return True
+
+
+def _is_plain(topic: str) -> bool:
+    return 0 < len(topic.encode(errors="replace")) <= MAX_TOPIC_BYTES and topic.isprintable()

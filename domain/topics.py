@@ -1,0 +1,105 @@
+"""The topic schema in both directions: build a topic, parse a topic, give the filters (contract 3.1).
+
+Parsing goes by segment count, never by "is this segment the word get": a job may be named ``get``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from domain.errors import InvalidTopic
+from domain.names import job_id as checked_job_id
+from domain.names import thing_name as checked_thing_name
+
+DEFAULT_ROOT: Final = "$aws/things"
+NEXT: Final = "$next"
+
+
+class Operation(StrEnum):
+    """What a device may ask for; the value is the topic's last segment, ``DESCRIBE`` apart."""
+
+    GET_PENDING = "get-pending"
+    START_NEXT = "start-next"
+    DESCRIBE = "get"
+    UPDATE = "update"
+
+
+class RequestTopic(NamedTuple):
+    """A parsed request topic; ``job_id`` is None for the two list operations, ``$next`` where asked so."""
+
+    thing_name: str
+    operation: Operation
+    job_id: str | None
+
+
+_WITHOUT_JOB: Final = {"get": Operation.GET_PENDING, "start-next": Operation.START_NEXT}
+_WITH_JOB: Final = {"get": Operation.DESCRIBE, "update": Operation.UPDATE}
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """All topics below one root; the root is a setting because some brokers cannot carry ``$aws``."""
+
+    root: str = DEFAULT_ROOT
+
+    def jobs(self, thing_name: str) -> str:
+        """Return the prefix of everything a thing may say or hear, with its trailing slash."""
+        return f"{self.root}/{thing_name}/jobs/"
+
+    def request(self, thing_name: str, operation: Operation, job_id: str | None = None) -> str:
+        """Return the topic a device publishes to. The inverse of ``parse``."""
+        if operation is Operation.GET_PENDING:
+            return f"{self.root}/{thing_name}/jobs/get"
+        if operation is Operation.START_NEXT:
+            return f"{self.root}/{thing_name}/jobs/start-next"
+        return f"{self.root}/{thing_name}/jobs/{job_id}/{operation.value}"
+
+    def notify(self, thing_name: str) -> str:
+        return f"{self.root}/{thing_name}/jobs/notify"
+
+    def notify_next(self, thing_name: str) -> str:
+        return f"{self.root}/{thing_name}/jobs/notify-next"
+
+    def everything(self, thing_name: str) -> str:
+        """Return the filter that covers all a thing may hear."""
+        return f"{self.root}/{thing_name}/jobs/#"
+
+    def request_filters(self) -> tuple[str, ...]:
+        """Return the dispatcher's subscriptions: exactly the request shapes, so it never hears itself."""
+        base = f"{self.root}/+/jobs"
+        return (f"{base}/get", f"{base}/start-next", f"{base}/+/get", f"{base}/+/update")
+
+    def parse(self, topic: str) -> RequestTopic:
+        """Return what a request topic asks, or raise ``InvalidTopic`` / ``InvalidRequest``."""
+        segments = self.segments(topic)
+        if segments is None:
+            raise InvalidTopic(f"topic {topic[:256]!r} is not below {self.root}/<thing>/jobs/")
+        thing, rest = segments
+        match rest:
+            case [verb] if verb in _WITHOUT_JOB:
+                return RequestTopic(checked_thing_name(thing), _WITHOUT_JOB[verb], None)
+            case ["$next", "get"]:
+                return RequestTopic(checked_thing_name(thing), Operation.DESCRIBE, NEXT)
+            case [job, verb] if verb in _WITH_JOB:
+                return RequestTopic(checked_thing_name(thing), _WITH_JOB[verb], checked_job_id(job))
+            case _:
+                raise InvalidTopic(f"topic {topic[:256]!r} names no operation on jobs")
+
+    def segments(self, topic: str) -> tuple[str, list[str]] | None:
+        """Return the thing and the segments after ``jobs/``, or None for a topic that is not ours."""
+        if not topic.startswith(f"{self.root}/"):
+            return None
+        thing, *rest = topic[len(self.root) + 1 :].split("/")
+        if len(rest) < 2 or rest[0] != "jobs":  # noqa: PLR2004 - "jobs" and at least one segment
+            return None
+        return thing, rest[1:]
+
+
+def accepted(request_topic: str) -> str:
+    return f"{request_topic}/accepted"
+
+
+def rejected(request_topic: str) -> str:
+    return f"{request_topic}/rejected"
