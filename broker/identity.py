@@ -1,0 +1,26 @@
+"""Who is at the broker's door: what a connection shows and the thing it turns out to be."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What CONNECT carried. Nothing here is trusted yet."""
+
+    client_id: str
+    username: str | None
+    password: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """An authenticated thing. Later roles (monitors, dispatchers) become further fields here."""
+
+    thing_name: str
+
+
+#: Returns who it is, or None to refuse. Must not take long: a fleet reconnects all at once.
+Authenticate = Callable[[Credentials], Awaitable[Identity | None]]
