@@ -34,7 +34,7 @@ def document_text(document: object) -> str:
 
 def _check(text: str) -> None:
     try:
-        # The Rust parser refuses what the standard one lets through (NaN, lone surrogates, bottomless nesting).
+        # The Rust parser refuses what the standard one lets through: NaN, lone surrogates, deep nesting.
         parsed = from_json(text, allow_inf_nan=False)
         json.loads(text, object_pairs_hook=_distinct)
     except ValueError as error:

@@ -125,7 +125,7 @@ def _integer(body: Mapping[str, Any], name: str) -> int | None:
     raw = body.get(name)
     if raw is None:
         return None
-    value = int(raw) if isinstance(raw, str) and raw.isascii() and raw.isdigit() and len(raw) < 20 else raw  # noqa: PLR2004 - int64
+    value = int(raw) if isinstance(raw, str) and raw.isascii() and raw.isdigit() and len(raw) < 20 else raw
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < _INT64:
         raise InvalidRequest(f"{name} {str(raw)[:64]!r} is not a non-negative integer")
     return value

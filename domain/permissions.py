@@ -1,4 +1,4 @@
-"""What a device may do on the broker: connect as whom, publish what, subscribe to what (promises S13 to S19)."""
+"""What a device may do on the broker: connect as whom, publish and subscribe where (promises S13 to S19)."""
 
 from __future__ import annotations
 

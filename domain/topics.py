@@ -92,7 +92,7 @@ class Topics:
         if not topic.startswith(f"{self.root}/"):
             return None
         thing, *rest = topic[len(self.root) + 1 :].split("/")
-        if len(rest) < 2 or rest[0] != "jobs":  # noqa: PLR2004 - "jobs" and at least one segment
+        if len(rest) < 2 or rest[0] != "jobs":
             return None
         return thing, rest[1:]
 

@@ -1,0 +1,169 @@
+"""A job: what it is, what states it has, when it is complete (contract 1.4, 2.1, 2.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+from domain.details import first_control
+from domain.errors import InvalidRequest, WrongJobState
+from domain.execution import PENDING, Status
+from domain.timeouts import MAX_MINUTES, MIN_MINUTES
+
+MAX_TEXT: Final = 2028
+MAX_TARGETS: Final = 10_000
+
+
+class JobStatus(StrEnum):
+    """Where a job stands."""
+
+    IN_PROGRESS = "IN_PROGRESS"
+    SCHEDULED = "SCHEDULED"
+    CANCELED = "CANCELED"
+    COMPLETED = "COMPLETED"
+    DELETION_IN_PROGRESS = "DELETION_IN_PROGRESS"
+
+
+class TargetSelection(StrEnum):
+    """Whether the set of targets is latched at creation or followed."""
+
+    SNAPSHOT = "SNAPSHOT"
+    CONTINUOUS = "CONTINUOUS"
+
+
+#: Work is still being handed out and taken back.
+OPEN: Final = frozenset({JobStatus.IN_PROGRESS, JobStatus.SCHEDULED})
+
+Counts = Mapping[Status, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob:
+    """What an operator asks for. ``targets`` are spelled as the caller spelled them."""
+
+    targets: tuple[str, ...]
+    target_selection: TargetSelection
+    job_id: str | None = None
+    document: str | None = None
+    template_id: str | None = None
+    description: str | None = None
+    timeout_config: Mapping[str, Any] = field(default_factory=dict)
+    client_token: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A job as it is stored, with how many of its executions stand where."""
+
+    job_id: str
+    targets: tuple[str, ...]
+    target_selection: TargetSelection
+    status: JobStatus
+    created_at: datetime
+    last_updated_at: datetime
+    counts: Counts
+    description: str | None = None
+    completed_at: datetime | None = None
+    comment: str | None = None
+    reason_code: str | None = None
+    force_canceled: bool = False
+    template_id: str | None = None
+    timeout_config: Mapping[str, Any] = field(default_factory=dict)
+    is_concurrent: bool = False
+
+    @property
+    def in_progress_limit(self) -> timedelta | None:
+        return in_progress_limit(self.timeout_config)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Template:
+    """A kept document with its configuration, to make jobs from. Never changes."""
+
+    template_id: str
+    document: str
+    description: str
+    created_at: datetime
+    timeout_config: Mapping[str, Any] = field(default_factory=dict)
+
+
+def in_progress_limit(timeout_config: Mapping[str, Any]) -> timedelta | None:
+    """Return how long an execution of this job may stay IN_PROGRESS, None for ever."""
+    minutes = timeout_config.get("inProgressTimeoutInMinutes")
+    return None if minutes is None else timedelta(minutes=minutes)
+
+
+def timeout_config(raw: object) -> dict[str, Any]:
+    """Return a checked ``timeoutConfig``; ``{}`` and None mean no time-out. Raises ``InvalidRequest``."""
+    if raw is None or raw == {}:
+        return {}
+    if not isinstance(raw, dict):
+        raise InvalidRequest(f"timeoutConfig must be an object, not {type(raw).__name__}")
+    unknown = sorted(set(raw) - {"inProgressTimeoutInMinutes"})
+    if unknown:
+        raise InvalidRequest(f"timeoutConfig has an unknown member {unknown[0][:64]!r}")
+    minutes = raw["inProgressTimeoutInMinutes"]
+    if not isinstance(minutes, int) or isinstance(minutes, bool) or not MIN_MINUTES <= minutes <= MAX_MINUTES:
+        raise InvalidRequest(
+            f"timeoutConfig.inProgressTimeoutInMinutes {str(minutes)[:64]!r} is not an integer "
+            f"from {MIN_MINUTES} to {MAX_MINUTES}"
+        )
+    return {"inProgressTimeoutInMinutes": minutes}
+
+
+def text(field_name: str, value: object) -> str:
+    """Return a description or comment, or raise ``InvalidRequest`` (contract 1.1: no control characters)."""
+    if not isinstance(value, str):
+        raise InvalidRequest(f"{field_name} must be a string, not {type(value).__name__}")
+    if len(value) > MAX_TEXT:
+        raise InvalidRequest(f"{field_name} has {len(value)} characters; at most {MAX_TEXT} are allowed")
+    bad = first_control(value)
+    if bad is not None:
+        raise InvalidRequest(f"{field_name} contains the character U+{ord(bad):04X}, which is not allowed")
+    return value
+
+
+def is_complete(selection: TargetSelection, status: JobStatus, counts: Counts, *, rolled_out: bool) -> bool:
+    """Return whether a job ends now: a SNAPSHOT job with everything released and nothing pending.
+
+    CONTINUOUS jobs never end by themselves; canceled and deleted ones stay what they are.
+    """
+    return (
+        selection is TargetSelection.SNAPSHOT
+        and status is JobStatus.IN_PROGRESS
+        and rolled_out
+        and not any(counts.get(pending, 0) for pending in PENDING)
+    )
+
+
+def refuse_cancel(job_id: str, status: JobStatus, counts: Counts, *, force: bool) -> None:
+    """Raise ``WrongJobState`` unless the job may be canceled now (contract 2.1).
+
+    A canceled job may be canceled once more only with force, while devices still work on it.
+    """
+    if status in OPEN:
+        return
+    if status is JobStatus.CANCELED and force and counts.get(Status.IN_PROGRESS, 0):
+        return
+    raise WrongJobState(f"Job {job_id} is {status} and cannot be canceled")
+
+
+def refuse_delete(job_id: str, status: JobStatus, *, force: bool) -> None:
+    """Raise ``WrongJobState`` unless the job may be deleted now."""
+    if status is JobStatus.DELETION_IN_PROGRESS:
+        raise WrongJobState(f"Job {job_id} is already being deleted")
+    if status in OPEN and not force:
+        raise WrongJobState(f"Job {job_id} is {status}; deleting it needs force")
+
+
+def refuse_associate(job_id: str, selection: TargetSelection, status: JobStatus) -> None:
+    """Raise ``WrongJobState`` unless targets may be added (contract 4.2)."""
+    if selection is not TargetSelection.CONTINUOUS:
+        raise WrongJobState(
+            f"Job {job_id} is a {selection} job; targets can be added to CONTINUOUS jobs only"
+        )
+    if status is not JobStatus.IN_PROGRESS:
+        raise WrongJobState(f"Job {job_id} is {status}; targets can be added while IN_PROGRESS only")

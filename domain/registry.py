@@ -1,0 +1,86 @@
+"""Things and thing groups: values and limits (contract 1.2, 1.3)."""
+
+from __future__ import annotations
+
+import re
+import zoneinfo
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from functools import cache
+from typing import Final
+
+from domain.errors import InvalidRequest
+from domain.names import ATTRIBUTE_NAME_PATTERN, ATTRIBUTE_VALUE_PATTERN
+
+MAX_ATTRIBUTES: Final = 50
+MAX_DEPTH: Final = 7
+MAX_MEMBERS_A_CALL: Final = 10_000
+_NAME = re.compile(ATTRIBUTE_NAME_PATTERN)
+_VALUE = re.compile(ATTRIBUTE_VALUE_PATTERN)
+
+
+class Registration(StrEnum):
+    """Whether naming an unknown thing as a target registers it."""
+
+    AUTO = "auto"
+    STRICT = "strict"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thing:
+    """A device as the registry knows it; ``version`` counts changes of the entry."""
+
+    thing_name: str
+    thing_id: str
+    created_at: datetime
+    version: int = 1
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    time_zone: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """A static set of things; it may lie inside one other group."""
+
+    group_name: str
+    group_id: str
+    created_at: datetime
+    version: int = 1
+    description: str | None = None
+    parent_name: str | None = None
+
+
+def attributes(raw: object) -> dict[str, str]:
+    """Return checked attributes, or raise ``InvalidRequest`` naming the pair."""
+    if not isinstance(raw, Mapping):
+        raise InvalidRequest(f"attributes must be an object of strings, not {type(raw).__name__}")
+    if len(raw) > MAX_ATTRIBUTES:
+        raise InvalidRequest(f"attributes has {len(raw)} pairs; at most {MAX_ATTRIBUTES} are allowed")
+    for name, value in raw.items():
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise InvalidRequest(f"attributes: name {str(name)[:64]!r} does not match {_NAME.pattern}")
+        if not isinstance(value, str) or not _VALUE.fullmatch(value):
+            raise InvalidRequest(
+                f"attributes.{name}: value {str(value)[:64]!r} does not match {_VALUE.pattern}"
+            )
+    return dict(raw)
+
+
+def merged(old: Mapping[str, str], new: Mapping[str, str], *, merge: bool) -> dict[str, str]:
+    """Return the attributes after an update: laid over the old ones or replacing them; "" removes a pair."""
+    both = {**old, **new} if merge else dict(new)
+    return attributes({name: value for name, value in both.items() if value})
+
+
+def time_zone(raw: object) -> str:
+    """Return an IANA zone name, or raise ``InvalidRequest``."""
+    if not isinstance(raw, str) or raw not in _zones():
+        raise InvalidRequest(f"timeZone {str(raw)[:64]!r} is not an IANA time zone")
+    return raw
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(zoneinfo.available_timezones())
