@@ -1,0 +1,40 @@
+"""The console script ``thingjobs``: which commands there are; each lives in a module of its own."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from cli.errors import OneLineErrors
+from cli.keys import new_key_command
+
+app = typer.Typer(
+    name="thingjobs",
+    cls=OneLineErrors,
+    no_args_is_help=True,
+    # A trace is for us and goes to the log; with local variables it could show secrets.
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it with the flag's value
+    if wanted:
+        typer.echo(f"thingjobs {version('thingjobs')}")
+        raise typer.Exit
+
+
+@app.callback()
+def thingjobs(
+    *,
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Self-hosted job broker for device fleets: jobs in by REST, out over MQTT, status back."""
+    del show_version
+
+
+app.command("new-key")(new_key_command)

@@ -1,0 +1,154 @@
+"""What one server process is told: a file, overridden by the environment, overridden by flags."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from cli.errors import UsageRefused
+from cli.sources import PREFIX, ConfigFile, StrictEnvironment, read_secret
+from domain.topics import DEFAULT_ROOT
+
+#: Shorter keys can be guessed over the network; ``thingjobs new-key`` makes 43 random characters.
+SHORTEST_KEY: Final = 16
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+LogLevel = Literal["debug", "info", "warning", "error"]
+LogFormat = Literal["text", "json"]
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine reaches a listener on ``host``; names except localhost do not count."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+class Settings(BaseSettings):
+    """Port 0 means a free port. Every name is also ``THINGJOBS_<NAME>`` in the environment."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True, validate_default=True
+    )
+
+    config: Path | None = None
+    data_dir: Path = Path("./data")
+
+    http_host: str = Field(default="127.0.0.1", min_length=1)
+    http_port: Port = 8080
+    api_key: SecretStr | None = None
+    api_key_file: Path | None = None
+
+    broker: Literal["embedded", "external"] = "embedded"
+    mqtt_host: str = Field(default="127.0.0.1", min_length=1)
+    mqtt_port: Port = 1883
+    insecure_devices: bool = False
+    broker_host: str | None = None
+    broker_port: Annotated[int, Field(ge=1, le=65535)] = 1883
+    broker_username: str | None = None
+    broker_password: SecretStr | None = None
+    broker_password_file: Path | None = None
+
+    topic_root: str = Field(default=DEFAULT_ROOT, pattern=r"\A[^+#/\x00-\x1f]+(/[^+#/\x00-\x1f]+)*\z")
+    partition: str = Field(default="aws", pattern=r"\Aaws[a-z-]*\z")
+    region: str = Field(default="us-east-1", pattern=r"\A[a-z0-9-]{1,32}\z")
+    account: str = Field(default="123456789012", pattern=r"\A[0-9]{12}\z")
+    registration: Literal["auto", "strict"] = "auto"
+
+    log_level: LogLevel = "info"
+    log_format: LogFormat = "text"
+
+    @classmethod
+    def settings_customise_sources(  # the names are pydantic-settings' own
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        del env_settings, dotenv_settings, file_secret_settings
+        return init_settings, StrictEnvironment(settings_cls), ConfigFile(settings_cls)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _secrets_from_files(cls, values: dict[str, Any]) -> dict[str, Any]:
+        read = {}
+        for name in ("api_key", "broker_password"):
+            path = values.get(f"{name}_file")
+            if path is None:
+                continue
+            if values.get(name) is not None:
+                raise ValueError(f"{env_name(name)} and {env_name(name)}_FILE exclude each other")
+            read[name] = read_secret(Path(path), env_name(f"{name}_file"))
+        return values | read
+
+    @field_validator("api_key")
+    @classmethod
+    def _key_is_long(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None:
+            text = key.get_secret_value()
+            if len(text) < SHORTEST_KEY or not (text.isascii() and text.isprintable() and " " not in text):
+                raise ValueError(f"needs at least {SHORTEST_KEY} printable ASCII characters without spaces")
+        return key
+
+    @model_validator(mode="after")
+    def _doors_are_locked(self) -> Self:
+        if not is_loopback(self.http_host) and self.api_key is None:
+            raise ValueError(
+                f"{env_name('http_host')}={self.http_host} needs {env_name('api_key')} "
+                f"(or {env_name('api_key_file')}); without a key only loopback addresses are served"
+            )
+        if self.insecure_devices and not is_loopback(self.mqtt_host):
+            raise ValueError(
+                f"{env_name('insecure_devices')} lets devices in without tokens; it is refused with "
+                f"{env_name('mqtt_host')}={self.mqtt_host}, which is not a loopback address"
+            )
+        if self.broker == "external" and self.broker_host is None:
+            raise ValueError(f"{env_name('broker')}=external needs {env_name('broker_host')}")
+        return self
+
+
+def env_name(field: str) -> str:
+    """Return how the environment spells a field."""
+    return f"{PREFIX}{field.upper()}"
+
+
+def load(**flags: Any) -> Settings:
+    """Read all sources; flags that are None were not given. Raises ``UsageRefused`` naming every fault."""
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        # No ``input``: it may be the secret itself.
+        faults = error.errors(include_url=False, include_input=False, include_context=False)
+        raise UsageRefused("; ".join(_fault(fault["loc"], fault["msg"]) for fault in faults)) from None
+
+
+def _fault(location: tuple[int | str, ...], message: str) -> str:
+    text = message.removeprefix("Value error, ")
+    return f"{env_name(str(location[0]))}: {text}" if location else text
+
+
+def printable(settings: Settings) -> str:
+    """Return the settings in force as TOML lines; secrets are masked, what is not set is commented out."""
+    return "\n".join(_line(name, value) for name, value in settings.model_dump().items())
+
+
+def _line(name: str, value: object) -> str:
+    match value:
+        case None:
+            return f"# {name} ="
+        case bool():
+            return f"{name} = {str(value).lower()}"
+        case int():
+            return f"{name} = {value}"
+        case _:
+            quoted = str(value).replace("\\", "\\\\").replace('"', '\\"')
+            return f'{name} = "{quoted}"'
