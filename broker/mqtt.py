@@ -1,0 +1,301 @@
+"""The external adapter: one MQTT conversation per TCP connection, and a keeper that always begins the next.
+
+Everything a conversation was asked (acks, answers, publishes) dies with it: the numbers of MQTT messages are
+used again on the next connection, and an ack of yesterday would release the wrong message of today.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from paho.mqtt.client import Client, ConnectFlags, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.reasoncodes import ReasonCode
+
+from broker.backoff import Backoff
+from broker.link import Door, LinkDown, Received
+from broker.receipts import Receipts
+from broker.wire import Wire, dial
+from domain.errors import InvalidRequest, InvalidTopic
+from domain.topics import Topics
+
+PROTOCOL: Final = MQTTProtocolVersion.MQTTv311
+CONNECT_SECONDS: Final = 10.0
+FLUSH_SECONDS: Final = 5.0
+HEARTBEAT_SECONDS: Final = 1.0
+MAX_PUBLISHES: Final = 1_000
+MAX_UNCONFIRMED: Final = 8_192
+
+_CONNACK: Final = 0  # MQTT numbers its messages from 1: the greeting waits under the number left over
+_log = logging.getLogger(__name__)
+
+
+class _Client(Client):
+    """paho on a socket that is connected already: its own connecting would block the event loop."""
+
+    def __init__(self, wire: Wire, client_id: str) -> None:
+        super().__init__(
+            CallbackAPIVersion.VERSION2,
+            client_id,
+            clean_session=False,
+            protocol=PROTOCOL,
+            reconnect_on_failure=False,
+            manual_ack=True,
+        )
+        self._wire = wire
+        # No window of paho's own: it walks over all that is in flight at each PUBACK. The queue is the bound.
+        self.max_inflight_messages = 0
+        self.max_queued_messages = MAX_UNCONFIRMED
+
+    def _create_socket(self) -> Wire:
+        return self._wire
+
+
+class _Conversation:
+    """One connection, from CONNECT to its loss."""
+
+    def __init__(
+        self, client: _Client, wire: Wire, receive: Callable[[Received], None], topics: Topics
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._client = client
+        self._wire = wire
+        self._receive = receive
+        self._topics = topics
+        self._receipts = Receipts()
+        self._blocked = False
+        self._complained = False
+        self.ready = False
+        self.lost: asyncio.Future[str] = self._loop.create_future()
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_message = self._on_message
+        client.on_publish = lambda _client, _userdata, mid, *_: self._receipts.settle(mid)
+        client.on_subscribe = lambda _client, _userdata, mid, codes, _: self._receipts.settle(mid, codes)
+        client.on_socket_open = lambda *_: self._loop.add_reader(wire.fileno(), self._readable)
+        client.on_socket_close = lambda *_: self._forget_socket()
+        client.on_socket_register_write = self._on_queued
+
+    async def open(self) -> bool:
+        """Greet and subscribe (never trusting old filters); return whether the broker remembers us."""
+        self._client.reconnect()
+        flags, code = await self._receipts.wait(_CONNACK)
+        if code.is_failure:
+            raise LinkDown(f"the broker refused the connection: {code}")
+        _, mid = self._client.subscribe([(each, 1) for each in self._topics.request_filters()])
+        refused = [str(code) for code in await self._receipts.wait(mid or _CONNACK) if code.is_failure]
+        if refused:
+            raise LinkDown(f"the broker will not let us hear requests: {', '.join(refused)}")
+        self.ready = True
+        return bool(flags.session_present)
+
+    async def keep_alive(self) -> str:
+        """Mind the keepalive until the connection is lost; return why it was."""
+        while not self.lost.done():
+            await asyncio.wait({self.lost}, timeout=HEARTBEAT_SECONDS)
+            self._client.loop_misc()
+        return self.lost.result()
+
+    async def publish(self, topic: str, payload: bytes) -> None:
+        await self._receipts.wait(self._send(topic, payload))
+
+    def answer(self, topic: str, payload: bytes) -> None:
+        """Send and forget: a device that hears nothing asks again with the same client token."""
+        try:
+            self._receipts.note(self._send(topic, payload))
+        except (LinkDown, ValueError) as error:
+            if not self._complained:  # once for each connection: this happens by the thousand or not at all
+                self._complained = True
+                _log.warning("an answer could not be sent, its device will ask again: %s", error)
+
+    async def close(self) -> None:
+        """Wait (a while) until the broker has what it was given, then leave."""
+        await self._receipts.quiet(FLUSH_SECONDS)
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        self._client.disconnect()
+        self._write()
+        self._wire.close()
+
+    def _send(self, topic: str, payload: bytes) -> int:
+        sent = self._client.publish(topic, payload, qos=1)
+        if sent.rc is not MQTTErrorCode.MQTT_ERR_SUCCESS:
+            raise LinkDown(f"a message for {topic} could not be sent: {sent.rc.name}")
+        return sent.mid
+
+    def _ack(self, mid: int) -> None:
+        if not self.lost.done():
+            self._client.ack(mid, 1)
+
+    def _on_message(self, _client: Client, _userdata: object, message: MQTTMessage) -> None:
+        ack = partial(self._ack, message.mid) if message.qos else _nothing
+        try:
+            topic = message.topic
+            if message.retain or not self._is_request(topic):
+                ack()
+            else:
+                self._receive(Received(topic, bytes(message.payload), self.answer, ack))
+        except Exception:  # noqa: BLE001 - raised into paho it would leave half a packet there: a broken stream
+            _log.exception("a request could not be taken in")
+
+    def _is_request(self, topic: str) -> bool:
+        """Tell a request, well named or not, from what an older session may still be subscribed to."""
+        try:
+            self._topics.parse(topic)
+        except InvalidRequest as error:
+            return not isinstance(error, InvalidTopic)
+        return True
+
+    def _on_connect(self, _c: Client, _u: object, flags: ConnectFlags, code: ReasonCode, _p: object) -> None:
+        self._receipts.settle(_CONNACK, (flags, code))
+
+    def _on_disconnect(self, _c: Client, _u: object, _flags: object, code: ReasonCode, _p: object) -> None:
+        self.ready = False
+        if not self.lost.done():
+            self.lost.set_result(str(code))
+        self._receipts.lose(str(code))
+
+    def _on_queued(self, *_: object) -> None:
+        self._loop.call_soon(self._write)
+
+    def _readable(self) -> None:
+        self._wire.fill()
+        self._read()
+
+    def _read(self) -> None:
+        while self._wire.readable:
+            self._client.loop_read()
+
+    def _write(self) -> None:
+        self._client.loop_write()
+        self._flush()
+
+    def _flush(self) -> None:
+        blocked = not self._wire.flush()
+        if blocked is not self._blocked:
+            self._blocked = blocked
+            if blocked:
+                self._loop.add_writer(self._wire.fileno(), self._flush)
+            else:
+                self._loop.remove_writer(self._wire.fileno())
+        self._read()  # nothing to read, unless writing found that the peer is gone
+
+    def _forget_socket(self) -> None:
+        self._loop.remove_reader(self._wire.fileno())
+        self._loop.remove_writer(self._wire.fileno())
+        self._blocked = False
+
+
+def _nothing() -> None:
+    """Acknowledge a QoS 0 message: there is nothing to say."""
+
+
+class ExternalLink:
+    """A ``Link`` over Mosquitto, EMQX and their like; the session on the broker outlives every connection."""
+
+    def __init__(  # noqa: PLR0913 - an address, a name and its secret
+        self,
+        *,
+        host: str,
+        port: int,
+        topics: Topics,
+        client_id: str = "thingjobs-dispatcher",
+        username: str | None = None,
+        password: str | None = None,
+        keepalive: int = 15,
+    ) -> None:
+        self._host = host
+        self._port = port
+        self._topics = topics
+        self._client_id = client_id
+        self._username = username
+        self._password = password
+        self._keepalive = keepalive
+        self._door: Door | None = None
+        self._conversation: _Conversation | None = None
+        self._keeper: asyncio.Task[None] | None = None
+        self._slots = asyncio.Semaphore(MAX_PUBLISHES)
+
+    @property
+    def connected(self) -> bool:
+        return self._conversation is not None and self._conversation.ready
+
+    async def start(self, door: Door) -> None:
+        """Connect, once: a broker that cannot be reached at the start is for the operator to hear of."""
+        self._door = door
+        await self._converse(door)
+        self._keeper = asyncio.create_task(self._keep(door), name="mqtt-link")
+
+    async def publish(self, topic: str, payload: bytes) -> None:
+        async with self._slots:
+            conversation = self._conversation
+            if conversation is None or not conversation.ready:
+                raise LinkDown(f"no connection to the broker at {self._host}:{self._port}")
+            await conversation.publish(topic, payload)
+
+    def disconnect(self, thing_name: str) -> None:
+        """Do nothing: MQTT gives a client no power over another; the broker's own user list has it."""
+
+    async def stop_intake(self) -> None:
+        """Leave what still comes unacknowledged: the broker keeps it for the next dispatcher."""
+        self._door = None
+
+    async def close(self) -> None:
+        self._door = None
+        keeper, self._keeper = self._keeper, None
+        if keeper is not None:
+            keeper.cancel()
+            await asyncio.wait({keeper})
+        conversation, self._conversation = self._conversation, None
+        if conversation is not None:
+            await conversation.close()
+
+    def _receive(self, message: Received) -> None:
+        if self._door is not None:
+            self._door.receive(message)
+
+    async def _keep(self, door: Door) -> None:
+        """Stay in conversation; after each loss begin again, with growing patience."""
+        loop = asyncio.get_running_loop()
+        backoff = Backoff(random.Random())  # noqa: S311 - jitter, not a secret
+        while True:
+            began = loop.time()
+            if self._conversation is not None:
+                reason = await self._conversation.keep_alive()
+                self._conversation = None
+                _log.warning("lost the broker at %s:%s: %s", self._host, self._port, reason)
+            await asyncio.sleep(backoff.after(loop.time() - began))
+            try:
+                await self._converse(door)
+            except LinkDown as error:
+                _log.warning("%s", error)
+
+    async def _converse(self, door: Door) -> None:
+        """Begin a conversation, or raise ``LinkDown`` and leave nothing behind."""
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                conversation = self._introduce(await dial(self._host, self._port))
+                try:
+                    remembered = await conversation.open()
+                except BaseException:
+                    conversation.hang_up()
+                    raise
+        except OSError as error:
+            reason = str(error) or type(error).__name__
+            raise LinkDown(f"no broker at {self._host}:{self._port}: {reason}") from error
+        self._conversation = conversation
+        _log.info("connected to the broker at %s:%s", self._host, self._port)
+        if not remembered:
+            door.session_lost()
+
+    def _introduce(self, wire: Wire) -> _Conversation:
+        client = _Client(wire, self._client_id)
+        client.username_pw_set(self._username, self._password)
+        client.connect_async(self._host, self._port, self._keepalive)
+        return _Conversation(client, wire, self._receive, self._topics)

@@ -1,0 +1,26 @@
+"""What all tests share: how a requirement that is not there is handled, and the tools of the broker tests."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+# Devices and brokers to test against are used from several folders; there are no test packages.
+sys.path.insert(0, str(Path(__file__).parent / "broker"))
+
+
+@pytest.fixture(scope="session")
+def requirement() -> Callable[[str, object, str], None]:
+    """Give ``requirement(name, present, hint)``: missing things skip a test here and fail it in CI."""
+
+    def check(name: str, present: object, hint: str) -> None:
+        if present:
+            return
+        reason = f"needs {name}, which is not here: {hint}"
+        if os.environ.get("CI", "").lower() == "true":
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+
+    return check
