@@ -114,7 +114,7 @@ def _install() -> None:
     # uv does not read pip's configuration: behind a mirror that only pip knows, pip does it.
     if found and _installs([found, "pip", "install", "--quiet", "--python", str(PYTHON)]):
         return
-    if not _installs([str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]):
+    if not _installs([str(PYTHON), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]):
         raise SetupFailed("the installation failed; its own words stand above")
 
 
@@ -138,6 +138,6 @@ def uv() -> str | None:
 def install_uv() -> str:
     """Put uv into the environment; only making a new lock needs it."""
     say("installing uv")
-    if not _succeeds([str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "uv"]):
+    if not _succeeds([str(PYTHON), "-m", "pip", "install", "-qq", "--disable-pip-version-check", "uv"]):
         raise SetupFailed("uv could not be installed")
     return str(BIN / "uv")
