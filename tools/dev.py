@@ -113,6 +113,12 @@ def tidy(arguments: list[str]) -> int:
 
 HEADER = "# Hash-locked for Python 3.11 to 3.14, no URLs. Made anew by `make lock`.\n"
 
+#: Lock -> what it covers. The image's takes the versions that the whole one has found.
+LOCKS = {
+    "requirements.lock": ["--all-extras", "--group", "dev"],
+    "deploy/requirements.lock": ["--extra", "postgres", "--extra", "speed", "-c", "requirements.lock"],
+}
+
 
 def lock(arguments: list[str]) -> int:
     """Resolve pyproject.toml anew; ``ARGS=--upgrade`` takes the newest releases."""
@@ -120,14 +126,15 @@ def lock(arguments: list[str]) -> int:
     uv = environment.uv() or environment.install_uv()
     # No header and no annotations: uv would write machine paths and options into them.
     plain = ["--quiet", "--no-header", "--no-annotate", "--universal", "--generate-hashes"]
-    wanted = ["pyproject.toml", "--all-extras", "--group", "dev", "-o", "requirements.lock"]
-    code = run([uv, "pip", "compile", *plain, *wanted, *arguments])
-    if code == 0:
-        path = ROOT / "requirements.lock"
-        pins = path.read_text(encoding="utf-8")
-        path.write_text(HEADER + pins.replace(HEADER, ""), encoding="utf-8")
-        say(f"requirements.lock: {pins.count('==')} pins")
-    return code
+    for name, covered in LOCKS.items():
+        code = run([uv, "pip", "compile", *plain, "pyproject.toml", *covered, "-o", name, *arguments])
+        if code != 0:
+            return code
+        path = ROOT / name
+        pins = path.read_text(encoding="utf-8").replace(HEADER, "")
+        path.write_text(HEADER + pins, encoding="utf-8")
+        say(f"{name}: {sum(line[:1].isalnum() for line in pins.splitlines())} pins")
+    return 0
 
 
 def build(_arguments: list[str]) -> int:
