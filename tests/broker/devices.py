@@ -1,9 +1,9 @@
-"""A device for tests: real paho on the event loop, one step at a time, with everything it hears in a queue."""
+"""A device for tests: real paho on the event loop, one step at a time, with all it hears in a queue."""
 
 import asyncio
 import socket
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
@@ -25,7 +25,7 @@ class Gone(Exception):
 
 
 class Device:
-    """``thing`` is user name and, unless told otherwise, client id. Everything times out after ``patience``."""
+    """``thing`` is user name and, unless told otherwise, client id. All waits end after ``patience``."""
 
     def __init__(
         self,
@@ -102,7 +102,7 @@ class Device:
                 await self.closed.wait()
         await self._rest()
 
-    async def __aenter__(self) -> "Device":
+    async def __aenter__(self) -> Self:
         await self.connect()
         return self
 

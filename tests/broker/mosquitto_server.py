@@ -19,6 +19,10 @@ HINT = "apt-get install mosquitto"
 DISPATCHER = "thingjobs.dispatcher"
 
 
+def shipped_acl() -> str:
+    return (SHIPPED / "acl").read_text()
+
+
 def secret(user: str) -> str:
     return f"secret-of-{user}"
 
@@ -33,7 +37,12 @@ class MosquittoServer:
     """Start, stop, kill and restart one broker; the port and what it stored stay the same over restarts."""
 
     def __init__(
-        self, directory: Path, *, users: Iterable[str] = (), settings: Mapping[str, str] | None = None
+        self,
+        directory: Path,
+        *,
+        users: Iterable[str] = (),
+        settings: Mapping[str, str] | None = None,
+        acl: str | None = None,
     ) -> None:
         self.port = free_port()
         self._directory = directory
@@ -41,7 +50,7 @@ class MosquittoServer:
         (directory / "data").mkdir(parents=True, exist_ok=True)
         self._config = self._directory / "mosquitto.conf"
         self._config.write_text(self._configuration(settings or {}))
-        shutil.copy(SHIPPED / "acl", directory / "acl")
+        (directory / "acl").write_text(acl or shipped_acl())
         (directory / "acl").chmod(0o600)
         self._write_passwords([DISPATCHER, *users])
 

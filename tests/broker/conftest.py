@@ -1,0 +1,47 @@
+"""Brokers for the tests of the links, started per test and gone after it."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from mosquitto_server import BINARY, DISPATCHER, HINT, PASSWD, MosquittoServer, secret
+
+from broker.mqtt import ExternalLink
+from domain.topics import Topics
+
+StartMosquitto = Callable[..., Awaitable[MosquittoServer]]
+
+
+@pytest.fixture
+async def start_mosquitto(tmp_path: Path, requirement: Callable[..., None]) -> AsyncIterator[StartMosquitto]:
+    """Give ``await start_mosquitto(things, **settings)``: a running server with these users."""
+    async with AsyncExitStack() as stack:
+
+        async def start(
+            things: Iterable[str] = (), *, acl: str | None = None, **settings: str
+        ) -> MosquittoServer:
+            requirement("mosquitto with mosquitto_passwd", BINARY and PASSWD, HINT)
+            server = MosquittoServer(tmp_path / "mosquitto", users=things, settings=settings, acl=acl)
+            stack.push_async_callback(server.kill)
+            await server.start()
+            return server
+
+        yield start
+
+
+@pytest.fixture
+def external_link() -> Callable[[MosquittoServer], ExternalLink]:
+    """Give a link to this server that is not started yet; always the same client id, as a dispatcher has."""
+
+    def make(server: MosquittoServer, topics: Topics | None = None) -> ExternalLink:
+        return ExternalLink(
+            host="127.0.0.1",
+            port=server.port,
+            topics=topics or Topics(),
+            client_id=DISPATCHER,
+            username=DISPATCHER,
+            password=secret(DISPATCHER),
+        )
+
+    return make
