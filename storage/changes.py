@@ -1,0 +1,174 @@
+"""Writes changed executions: the one place where versions advance.
+
+One UPDATE with the version that was read in its WHERE, one event per version, one counter update per job,
+marks for the things whose pending list may look different. All of it in the caller's transaction.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, text
+
+from domain.errors import Unavailable
+from domain.execution import Cause, Execution, Status
+from domain.job import JobStatus, TargetSelection
+from domain.planner import Complete, Pace, plan
+from storage import marks, rows
+from storage.lists import bound, ints
+from storage.millis import to_millis
+from storage.rows import Stored
+from storage.signals import Signal, raise_after_commit
+from storage.tables import COUNTERS
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One version of an execution: what it became and why."""
+
+    before: Status
+    after: Execution
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An execution as it was read, every version it went through since, and its ring of replies."""
+
+    stored: Stored
+    steps: tuple[Step, ...]
+    after: Execution
+    replies: str
+
+
+_UPDATE: Final = text(
+    "UPDATE executions SET status = :status, version = :version, status_details = :status_details, "
+    "started_at = :started_at, last_updated_at = :last_updated_at, "
+    "in_progress_deadline_at = :in_progress_deadline_at, step_deadline_at = :step_deadline_at, "
+    "deadline_at = :deadline_at, force_canceled = :force_canceled, replies = :replies "
+    "WHERE id = :key AND version = :seen"
+)
+_EVENT: Final = text(
+    "INSERT INTO execution_events (at, job, thing, number, version, from_status, to_status, cause, "
+    "status_details) VALUES (:at, :job, :thing, :number, :version, :from_status, :to_status, :cause, "
+    ":status_details)"
+)
+
+
+def write(connection: Connection, changes: Sequence[Change], *, at: datetime) -> None:
+    """Write the changes; jobs that end by them become COMPLETED.
+
+    Raises ``Unavailable`` if another writer was faster (never with one writer): nothing is written then.
+    """
+    if not changes:
+        return
+    result = connection.execute(_UPDATE, [_columns(change) for change in changes])
+    if result.rowcount not in (len(changes), -1):
+        raise Unavailable("another writer changed one of these executions at the same time; try again")
+    events = [_event(change.stored, step) for change in changes for step in change.steps]
+    if events:
+        connection.execute(_EVENT, events)
+        raise_after_commit(connection, Signal.EVENTS)
+    if any(change.after.deadline_at is not None for change in changes):
+        raise_after_commit(connection, Signal.AGENDA)
+    moves = [c for c in changes if c.after.status is not c.stored.execution.status]
+    marks.mark(connection, (change.stored.thing_key for change in moves))
+    count(connection, tally(moves), at=at)
+
+
+def tally(changes: Iterable[Change]) -> dict[int, Counter[Status]]:
+    """Return by how much each job's counters move."""
+    deltas: dict[int, Counter[Status]] = {}
+    for change in changes:
+        delta = deltas.setdefault(change.stored.job_key, Counter())
+        delta[change.stored.execution.status] -= 1
+        delta[change.after.status] += 1
+    return deltas
+
+
+def count(connection: Connection, deltas: Mapping[int, Mapping[Status, int]], *, at: datetime) -> None:
+    """Move the counters of each job and complete the jobs that have nothing left to do."""
+    if not deltas:
+        return
+    connection.execute(
+        _COUNT,
+        [
+            {"key": key, **{column: deltas[key].get(status, 0) for status, column in COUNTERS.items()}}
+            for key in sorted(deltas)
+        ],
+    )
+    complete(connection, sorted(deltas), at=at)
+
+
+def complete(connection: Connection, job_keys: Sequence[int], *, at: datetime) -> None:
+    """Mark those of the jobs COMPLETED for which the planner says so."""
+    statement = text(
+        f"SELECT id, status, target_selection, waiting, sweep, {', '.join(COUNTERS.values())} FROM jobs "
+        f"WHERE id IN (SELECT v FROM {ints(connection, 'keys')}) AND queued = 0 AND in_progress = 0"
+    )
+    done = [
+        row.id
+        for row in connection.execute(statement, {"keys": bound(connection, job_keys)})
+        if Complete() in plan(_pace(row), counts_of(row), at)
+    ]
+    if done:
+        connection.execute(
+            text(
+                "UPDATE jobs SET status = 'COMPLETED', completed_at = :at, last_updated_at = :at "
+                "WHERE id = :key AND status = 'IN_PROGRESS'"
+            ),
+            [{"key": key, "at": to_millis(at)} for key in done],
+        )
+        raise_after_commit(connection, Signal.EVENTS)
+
+
+def counts_of(row: Any) -> dict[Status, int]:
+    return {status: getattr(row, column) for status, column in COUNTERS.items()}
+
+
+def _pace(row: Any) -> Pace:
+    return Pace(
+        status=JobStatus(row.status),
+        target_selection=TargetSelection(row.target_selection),
+        rolled_out=row.waiting == 0,
+        sweeping=bool(row.sweep),
+    )
+
+
+def _columns(change: Change) -> dict[str, Any]:
+    return {
+        **rows.columns(change.after),
+        "replies": change.replies,
+        "key": change.stored.key,
+        "seen": change.stored.execution.version_number,
+    }
+
+
+def _event(stored: Stored, step: Step) -> dict[str, Any]:
+    return {
+        "at": to_millis(step.after.last_updated_at),
+        "job": stored.job_key,
+        "thing": stored.thing_key,
+        "number": step.after.execution_number,
+        "version": step.after.version_number,
+        "from_status": step.before.value,
+        "to_status": step.after.status.value,
+        "cause": step.cause.value,
+        "status_details": rows.details_text(step.after.status_details),
+    }
+
+
+_COUNT: Final = text(
+    "UPDATE jobs SET "
+    + ", ".join(f"{column} = {column} + :{column}" for column in COUNTERS.values())
+    + " WHERE id = :key"
+)
+
+
+def single(entry: Stored, after: Execution, cause: Cause) -> Change:
+    """Return the change of one step, its ring of replies untouched."""
+    return Change(entry, (Step(entry.execution.status, after, cause),), after, entry.replies)

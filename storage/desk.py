@@ -1,0 +1,176 @@
+"""The desk of one batch: every execution its requests touch, read once, changed in order, written once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from sqlalchemy import Connection, text
+
+from domain.errors import NotFound
+from domain.execution import PENDING, Cause, Execution, Status
+from domain.messages import Request
+from domain.timeouts import expire, is_due
+from domain.topics import NEXT
+from storage import rows
+from storage.changes import Change, Step
+from storage.lists import bound, texts
+from storage.lists import pairs as pairs_of
+from storage.pending import pending_of, queue_order, visible
+from storage.rows import Stored
+
+
+@dataclass(slots=True)
+class Sheet:
+    """One execution while a batch works on it."""
+
+    stored: Stored
+    execution: Execution
+    replies: str
+    steps: list[Step] = field(default_factory=list)
+    touched: bool = False
+
+    def advance(self, after: Execution, cause: Cause) -> None:
+        """Take the next version."""
+        self.steps.append(Step(self.execution.status, after, cause))
+        self.execution = after
+        self.touched = True
+
+    def refresh(self, execution: Execution) -> None:
+        """Take a change that is no new version: a timer, a sign of life."""
+        if execution != self.execution:
+            self.execution = execution
+            self.touched = True
+
+
+@dataclass(slots=True)
+class Desk:
+    """Look-ups for the requests of one batch; build with ``lay_out``."""
+
+    connection: Connection
+    at: datetime
+    things: Mapping[str, int]
+    sheets: dict[int, Sheet]
+    by_pair: Mapping[tuple[str, str], list[Sheet]]
+    queues: Mapping[str, list[Sheet]]
+    documents: dict[int, str] = field(default_factory=dict)
+
+    def execution(self, thing_name: str, job_id: str, number: int | None) -> Sheet:
+        """Return the numbered or the latest execution of a job on a thing, brought up to date.
+
+        Raises ``NotFound`` for an unknown thing, job, execution or number.
+        """
+        self.require_thing(thing_name)
+        found = self.by_pair.get((thing_name, job_id), [])
+        wanted = [s for s in found if number in (None, s.execution.execution_number)]
+        if not wanted:
+            which = "" if number is None or not found else f" number {number}"
+            raise NotFound(f"There is no execution{which} of job {job_id} on thing {thing_name}")
+        sheet = max(wanted, key=lambda s: s.execution.execution_number)
+        self._bring_up_to_date(sheet)
+        return sheet
+
+    def queue(self, thing_name: str) -> list[Sheet]:
+        """Return the thing's pending executions as a device may see them, in queue order."""
+        self.require_thing(thing_name)
+        sheets = [s for s in self.queues.get(thing_name, []) if visible(s.stored)]
+        for sheet in sheets:
+            self._bring_up_to_date(sheet)
+        pending = [s for s in sheets if s.execution.status in PENDING]
+        return sorted(pending, key=lambda s: queue_order(replace(s.stored, execution=s.execution)))
+
+    def require_thing(self, thing_name: str) -> None:
+        if thing_name not in self.things:
+            raise NotFound(f"There is no thing {thing_name}")
+
+    def document(self, sheet: Sheet) -> str:
+        key = sheet.stored.job_key
+        if key not in self.documents:
+            self.documents[key] = self.connection.execute(
+                text("SELECT document FROM jobs WHERE id = :key"), {"key": key}
+            ).scalar_one()
+        return self.documents[key]
+
+    def changes(self) -> list[Change]:
+        """Return what this batch changed, in the order rows are locked in."""
+        return [
+            Change(sheet.stored, tuple(sheet.steps), sheet.execution, sheet.replies)
+            for key, sheet in sorted(self.sheets.items())
+            if sheet.touched
+        ]
+
+    def _bring_up_to_date(self, sheet: Sheet) -> None:
+        """Apply what is due already although no sweep has come by: a deadline, a job's cancel."""
+        if is_due(sheet.execution, at=self.at):
+            sheet.advance(expire(sheet.execution, at=self.at), Cause.TIMEOUT)
+        cause = _swept_by(sheet)
+        if cause is not None:
+            after = sheet.execution.advance(Status.CANCELED, cause=cause, at=self.at)
+            sheet.advance(after, cause)
+
+
+def _swept_by(sheet: Sheet) -> Cause | None:
+    status = sheet.execution.status
+    if sheet.stored.sweep == "FORCE_CANCEL" and status in PENDING:
+        return Cause.FORCED_CANCEL
+    if sheet.stored.sweep == "CANCEL" and status is Status.QUEUED:
+        return Cause.CANCEL
+    return None
+
+
+def lay_out(connection: Connection, requests: Sequence[Request], *, at: datetime) -> Desk:
+    """Read all that the requests may touch: four statements, whatever their number."""
+    things = _keys(connection, "things", "name", {r.thing_name for r in requests})
+    sheets: dict[int, Sheet] = {}
+    by_pair = _pairs(connection, requests, things, sheets)
+    queues = _queues(connection, requests, things, sheets)
+    return Desk(connection, at, things, sheets, by_pair, queues)
+
+
+def _pairs(
+    connection: Connection, requests: Sequence[Request], things: Mapping[str, int], sheets: dict[int, Sheet]
+) -> dict[tuple[str, str], list[Sheet]]:
+    pairs = {
+        (r.thing_name, r.job_id)
+        for r in requests
+        if r.job_id is not None and r.job_id != NEXT and r.thing_name in things
+    }
+    if not pairs:
+        return {}
+    jobs = _keys(connection, "jobs", "job_id", {job_id for _, job_id in pairs})
+    keys = [(things[name], jobs[job_id]) for name, job_id in pairs if job_id in jobs]
+    found: dict[tuple[str, str], list[Sheet]] = {}
+    for entry in rows.select(
+        connection,
+        "e.thing = p.a AND e.job = p.b AND j.status <> 'DELETION_IN_PROGRESS'",
+        {"pairs": json.dumps(keys)},
+        source=f"{pairs_of(connection, 'pairs')} p CROSS JOIN executions e",
+    ):
+        execution = entry.execution
+        sheet = _sheet(sheets, entry)
+        found.setdefault((execution.thing_name, execution.job_id), []).append(sheet)
+    return found
+
+
+def _queues(
+    connection: Connection, requests: Sequence[Request], things: Mapping[str, int], sheets: dict[int, Sheet]
+) -> dict[str, list[Sheet]]:
+    names = {r.thing_name for r in requests if r.job_id in (None, NEXT) and r.thing_name in things}
+    pending = pending_of(connection, sorted(things[name] for name in names))
+    return {name: [_sheet(sheets, entry) for entry in pending.get(things[name], [])] for name in names}
+
+
+def _sheet(sheets: dict[int, Sheet], entry: Stored) -> Sheet:
+    return sheets.setdefault(entry.key, Sheet(entry, entry.execution, entry.replies))
+
+
+def _keys(connection: Connection, table: str, column: str, names: Iterable[str]) -> dict[str, int]:
+    alive = "AND x.deleted_at IS NULL" if table == "things" else ""
+    statement = text(
+        f"SELECT x.{column}, x.id FROM {texts(connection, 'names')} n "
+        f"CROSS JOIN {table} x WHERE x.{column} = n.v {alive}"
+    )
+    found = connection.execute(statement, {"names": bound(connection, sorted(names))})
+    return {name: key for name, key in found}  # noqa: C416 - rows are no pairs to dict()

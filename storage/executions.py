@@ -1,0 +1,166 @@
+"""Executions as operators see them: look up, list, cancel, delete. Devices go through ``storage.device``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from domain.errors import InvalidStateTransition, NotFound
+from domain.execution import PENDING, Cause, Execution, Status
+from storage import changes, jobs, marks, rows, things
+from storage.pages import Page, cut, size, start
+from storage.rows import Stored
+
+
+def get(
+    connection: Connection, job_id: str, thing_name: str, *, execution_number: int | None = None
+) -> Execution:
+    """Return the numbered or the latest execution of a job on a thing, or raise ``NotFound``."""
+    return _find(connection, job_id, thing_name, execution_number).execution
+
+
+def _find(connection: Connection, job_id: str, thing_name: str, number: int | None) -> Stored:
+    job_key = jobs.key_of(connection, job_id)
+    thing_key = things.key_of(connection, thing_name)
+    found = rows.select(
+        connection,
+        "e.job = :job AND e.thing = :thing "
+        f"{'' if number is None else 'AND e.number = :number '}ORDER BY e.number DESC LIMIT 1",
+        {"job": job_key, "thing": thing_key, "number": number},
+    )
+    if not found:
+        which = "" if number is None else f" number {number}"
+        raise NotFound(f"There is no execution{which} of job {job_id} on thing {thing_name}")
+    return found[0]
+
+
+def page_for_job(
+    connection: Connection,
+    job_id: str,
+    *,
+    status: Status | None = None,
+    max_results: int = 250,
+    next_token: str | None = None,
+) -> Page[Execution]:
+    """Return a job's executions, every attempt, oldest first. Raises ``NotFound``."""
+    key = jobs.key_of(connection, job_id)
+    question = ("executions of job", key, status)
+    after = start(connection, question, next_token)
+    conditions = ["e.job = :key", *_filters(status), *([] if after is None else ["e.id > :after"])]
+    found = _page(connection, conditions, "e.id", (key, status, after), size(max_results))
+    return cut(connection, question, found, max_results)
+
+
+def page_for_thing(
+    connection: Connection,
+    thing_name: str,
+    *,
+    status: Status | None = None,
+    max_results: int = 250,
+    next_token: str | None = None,
+) -> Page[Execution]:
+    """Return a thing's executions, every attempt, newest first. Raises ``NotFound``."""
+    key = things.key_of(connection, thing_name)
+    question = ("executions of thing", key, status)
+    after = start(connection, question, next_token)
+    conditions = ["e.thing = :key", *_filters(status), *([] if after is None else ["e.id < :after"])]
+    found = _page(connection, conditions, "e.id DESC", (key, status, after), size(max_results))
+    return cut(connection, question, found, max_results)
+
+
+def _filters(status: Status | None) -> Sequence[str]:
+    return [] if status is None else ["e.status = :status"]
+
+
+def _page(
+    connection: Connection, conditions: Sequence[str], order: str, values: Sequence[Any], limit: int
+) -> list[tuple[int, Execution]]:
+    key, status, after = values
+    found = rows.select(
+        connection,
+        f"{' AND '.join(conditions)} ORDER BY {order} LIMIT :limit",
+        {"key": key, "status": status, "after": after, "limit": limit + 1},
+    )
+    return [(entry.key, entry.execution) for entry in found]
+
+
+def cancel(
+    connection: Connection,
+    job_id: str,
+    thing_name: str,
+    *,
+    expected_version: int | None = None,
+    status_details: Mapping[str, str] | None = None,
+    force: bool = False,
+    at: datetime,
+) -> Execution:
+    """Cancel the latest execution; one that is IN_PROGRESS only with force (contract 2.3).
+
+    Raises ``NotFound``, ``VersionMismatch``, ``InvalidStateTransition``, in this order.
+    """
+    entry = _find(connection, job_id, thing_name, None)
+    entry.execution.expect(expected_version)
+    if entry.execution.status is Status.IN_PROGRESS and not force:
+        raise InvalidStateTransition(
+            f"The execution of job {job_id} on thing {thing_name} is IN_PROGRESS; canceling it needs force",
+            entry.execution.state,
+        )
+    cause = Cause.FORCED_CANCEL if force else Cause.CANCEL
+    after = entry.execution.advance(Status.CANCELED, cause=cause, at=at, status_details=status_details)
+    changes.write(connection, [changes.single(entry, after, cause)], at=at)
+    return after
+
+
+def delete(
+    connection: Connection,
+    job_id: str,
+    thing_name: str,
+    *,
+    execution_number: int | None = None,
+    force: bool = False,
+    at: datetime,
+) -> None:
+    """Delete one execution; one that is IN_PROGRESS only with force. Its events stay.
+
+    Raises ``NotFound``, ``InvalidStateTransition``. Deleting the last pending one completes a job.
+    """
+    entry = _find(connection, job_id, thing_name, execution_number)
+    status = entry.execution.status
+    if status is Status.IN_PROGRESS and not force:
+        raise InvalidStateTransition(
+            f"The execution of job {job_id} on thing {thing_name} is IN_PROGRESS; deleting it needs force",
+            entry.execution.state,
+        )
+    connection.execute(text("DELETE FROM executions WHERE id = :key"), {"key": entry.key})
+    if status in PENDING:
+        marks.mark(connection, [entry.thing_key])
+    changes.count(connection, {entry.job_key: {status: -1}}, at=at)
+
+
+def remove(connection: Connection, where: str, parameters: Mapping[str, Any], *, at: datetime) -> int:
+    """End as REMOVED all pending executions that ``where`` picks; return how many."""
+    entries = rows.select(connection, f"e.status IN ('QUEUED', 'IN_PROGRESS') AND {where}", parameters)
+    changes.write(
+        connection,
+        [
+            changes.single(
+                entry, entry.execution.advance(Status.REMOVED, cause=Cause.REMOVAL, at=at), Cause.REMOVAL
+            )
+            for entry in entries
+        ],
+        at=at,
+    )
+    return len(entries)
+
+
+def drop_waiting(connection: Connection, job_keys: Sequence[int], thing_key: int, *, at: datetime) -> None:
+    """Take a thing out of the waiting lists of these jobs; a job that waited for it alone may end."""
+    if not job_keys:
+        return
+    of_thing = [{"job": key, "thing": thing_key} for key in sorted(job_keys)]
+    connection.execute(text("DELETE FROM waiting WHERE job = :job AND thing = :thing"), of_thing)
+    connection.execute(text("UPDATE jobs SET waiting = waiting - 1 WHERE id = :job"), of_thing)
+    changes.complete(connection, sorted(job_keys), at=at)

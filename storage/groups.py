@@ -1,0 +1,242 @@
+"""The registry of thing groups and who is in them; continuous jobs follow every change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import uuid4
+
+from sqlalchemy import Connection, text
+
+from domain import job as job_rules
+from domain.errors import AlreadyExists, Conflict, InvalidRequest, NotFound, ThingVersionMismatch
+from domain.names import group_name as checked_name
+from domain.names import thing_name as checked_thing_name
+from domain.registry import MAX_DEPTH, MAX_MEMBERS_A_CALL, Group, Registration
+from storage import membership
+from storage.lists import bound, ints
+from storage.millis import from_millis, to_millis
+from storage.pages import Page, cut, size, start
+from storage.policy import Policy
+from storage.targets import ANCESTORS, DESCENDANTS, register, thing_keys
+
+_SELECT: Final = (
+    "SELECT g.*, p.name AS parent_name FROM thing_groups g LEFT JOIN thing_groups p ON p.id = g.parent"
+)
+
+
+def create(
+    connection: Connection,
+    name: str,
+    *,
+    description: str | None = None,
+    parent_name: str | None = None,
+    at: datetime,
+) -> Group:
+    """Create a group; the same again with the same content is no error.
+
+    Raises ``AlreadyExists``, ``NotFound`` for the parent, ``InvalidRequest`` when nested too deep.
+    """
+    checked_name(name)
+    if description is not None:
+        job_rules.text("description", description)
+    parent = None if parent_name is None else key_of(connection, parent_name)
+    if parent is not None and _depth(connection, parent) >= MAX_DEPTH:
+        raise InvalidRequest(f"parentGroupName {parent_name}: groups nest at most {MAX_DEPTH} deep")
+    row = _row(connection, name)
+    if row is not None:
+        group = _group(row)
+        if (group.description, group.parent_name) != (description, parent_name):
+            raise AlreadyExists(f"Thing group {name} already exists with other content")
+        return group
+    connection.execute(
+        text(
+            "INSERT INTO thing_groups (name, group_id, parent, description, created_at) "
+            "VALUES (:name, :group_id, :parent, :description, :at)"
+        ),
+        {
+            "name": name,
+            "group_id": str(uuid4()),
+            "parent": parent,
+            "description": description,
+            "at": to_millis(at),
+        },
+    )
+    return get(connection, name)
+
+
+def key_of(connection: Connection, name: str) -> int:
+    """Return a group's key, or raise ``NotFound``."""
+    key = connection.execute(text("SELECT id FROM thing_groups WHERE name = :name"), {"name": name}).scalar()
+    if key is None:
+        raise NotFound(f"There is no thing group {name}")
+    return int(key)
+
+
+def get(connection: Connection, name: str) -> Group:
+    """Return a group, or raise ``NotFound``."""
+    row = _row(connection, name)
+    if row is None:
+        raise NotFound(f"There is no thing group {name}")
+    return _group(row)
+
+
+def page(
+    connection: Connection,
+    *,
+    name_prefix: str | None = None,
+    max_results: int = 250,
+    next_token: str | None = None,
+) -> Page[Group]:
+    """Return groups by name."""
+    question = ("groups", name_prefix)
+    after = start(connection, question, next_token)
+    conditions = [
+        "true",
+        *([] if after is None else ["g.name > :after"]),
+        *([] if name_prefix is None else ["g.name >= :prefix AND g.name < :prefix || '{'"]),
+    ]
+    found = connection.execute(
+        text(f"{_SELECT} WHERE {' AND '.join(conditions)} ORDER BY g.name LIMIT :limit"),
+        {"after": after, "prefix": name_prefix, "limit": size(max_results) + 1},
+    )
+    return cut(connection, question, [(row.name, _group(row)) for row in found], max_results)
+
+
+def update(
+    connection: Connection,
+    name: str,
+    *,
+    description: str | None,
+    expected_version: int | None = None,
+    at: datetime,
+) -> Group:
+    """Change a group's description; its version rises by one."""
+    del at
+    group = get(connection, name)
+    _expect(group, expected_version)
+    if description is not None:
+        job_rules.text("description", description)
+    connection.execute(
+        text("UPDATE thing_groups SET description = :d, version = version + 1 WHERE name = :name"),
+        {"d": description, "name": name},
+    )
+    return get(connection, name)
+
+
+def delete(connection: Connection, name: str, *, expected_version: int | None = None, at: datetime) -> None:
+    """Delete a group without groups inside; continuous jobs treat it as everybody leaving.
+
+    Raises ``NotFound``, ``ThingVersionMismatch``, ``Conflict`` while it has groups inside.
+    """
+    _expect(get(connection, name), expected_version)
+    key = key_of(connection, name)
+    inside = text("SELECT name FROM thing_groups WHERE parent = :key LIMIT 1")
+    child = connection.execute(inside, {"key": key}).scalar()
+    if child is not None:
+        raise Conflict(f"Thing group {name} still has the group {child} inside")
+    members = connection.execute(text('SELECT thing FROM group_members WHERE "group" = :key'), {"key": key})
+    membership.leave(connection, key, list(members.scalars()), at=at)
+    connection.execute(text("DELETE FROM thing_groups WHERE id = :key"), {"key": key})
+
+
+def add(connection: Connection, name: str, things: Sequence[str], *, policy: Policy, at: datetime) -> int:
+    """Put things into a group; return how many were not in it before.
+
+    Unknown things are registered, unless the policy is strict (``NotFound`` then).
+    """
+    key = key_of(connection, name)
+    keys = _members(things)
+    found = thing_keys(connection, keys)
+    missing = [thing for thing in keys if thing not in found]
+    if missing and policy.registration is Registration.STRICT:
+        raise NotFound(f"There is no thing {missing[0]}")
+    found.update(register(connection, missing, at=at))
+    return membership.join(connection, key, sorted(found.values()))
+
+
+def remove(connection: Connection, name: str, things: Sequence[str], *, at: datetime) -> int:
+    """Take things out of a group; return how many were in it."""
+    key = key_of(connection, name)
+    found = thing_keys(connection, _members(things))
+    return membership.leave(connection, key, sorted(found.values()), at=at)
+
+
+def _members(things: Sequence[str]) -> list[str]:
+    if len(things) > MAX_MEMBERS_A_CALL:
+        raise InvalidRequest(f"things has {len(things)} entries; at most {MAX_MEMBERS_A_CALL} are allowed")
+    return [checked_thing_name(thing) for thing in things]
+
+
+def members(
+    connection: Connection,
+    name: str,
+    *,
+    recursive: bool = False,
+    max_results: int = 250,
+    next_token: str | None = None,
+) -> Page[str]:
+    """Return the names of the things in a group (and in the groups inside it), oldest things first."""
+    key = key_of(connection, name)
+    question = ("members", key, recursive)
+    after = start(connection, question, next_token)
+    below = DESCENDANTS.format(roots=ints(connection, "keys")) if recursive else ""
+    same_group = 'AND m."group" = :key'
+    source = '(SELECT DISTINCT m.thing FROM below b CROSS JOIN group_members m WHERE m."group" = b.id)'
+    found = connection.execute(
+        text(
+            f"{below}SELECT t.id, t.name FROM {source if recursive else 'group_members'} m "
+            f"CROSS JOIN things t WHERE t.id = m.thing {'' if recursive else same_group} "
+            f"{'' if after is None else 'AND m.thing > :after'} ORDER BY m.thing LIMIT :limit"
+        ),
+        {"keys": bound(connection, [key]), "key": key, "after": after, "limit": size(max_results) + 1},
+    )
+    return cut(connection, question, [(row.id, row.name) for row in found], max_results)
+
+
+def groups_of(
+    connection: Connection, thing_name: str, *, max_results: int = 250, next_token: str | None = None
+) -> Page[str]:
+    """Return the names of the groups a thing is in directly, by name. Raises ``NotFound``."""
+    key = thing_keys(connection, [thing_name]).get(thing_name)
+    if key is None:
+        raise NotFound(f"There is no thing {thing_name}")
+    question = ("groups of", key)
+    after = start(connection, question, next_token)
+    found = connection.execute(
+        text(
+            'SELECT g.name FROM group_members m JOIN thing_groups g ON g.id = m."group" '
+            f"WHERE m.thing = :key {'' if after is None else 'AND g.name > :after'} "
+            "ORDER BY g.name LIMIT :limit"
+        ),
+        {"key": key, "after": after, "limit": size(max_results) + 1},
+    )
+    return cut(connection, question, [(row.name, row.name) for row in found], max_results)
+
+
+def _depth(connection: Connection, key: int) -> int:
+    statement = ANCESTORS.format(roots=ints(connection, "keys")) + "SELECT count(*) FROM above"
+    return int(connection.execute(text(statement), {"keys": bound(connection, [key])}).scalar_one())
+
+
+def _expect(group: Group, version: int | None) -> None:
+    if version is not None and version != group.version:
+        raise ThingVersionMismatch(
+            f"Thing group {group.group_name}: expected version {version} but found version {group.version}"
+        )
+
+
+def _row(connection: Connection, name: str) -> Any:
+    return connection.execute(text(f"{_SELECT} WHERE g.name = :name"), {"name": name}).one_or_none()
+
+
+def _group(row: Any) -> Group:
+    return Group(
+        group_name=row.name,
+        group_id=row.group_id,
+        created_at=from_millis(row.created_at),
+        version=row.version,
+        description=row.description,
+        parent_name=row.parent_name,
+    )

@@ -1,0 +1,158 @@
+"""Marks: which things must be told that their pending list may have changed, and what they were told last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Final
+
+from sqlalchemy import Connection, text
+
+from domain.execution import Execution
+from storage import rows
+from storage.lists import bound, ints
+from storage.pending import pending_of, visible
+from storage.signals import Signal, raise_after_commit
+
+#: How many executions notify lists (contract 2.12).
+LISTED: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Dirty:
+    """A thing that may have to be told something, with its pending list as it is now."""
+
+    thing_key: int
+    thing_name: str
+    notify_seq: int
+    pending: tuple[Execution, ...]
+    document: str | None
+    set_digest: str
+    next_key: int
+    set_changed: bool
+    next_changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a thing was told: written back so that it is not told again."""
+
+    thing_key: int
+    notify_seq: int
+    set_digest: str
+    next_key: int
+
+
+def mark(connection: Connection, thing_keys: Iterable[int]) -> None:
+    """Note that these things' pending lists may have changed."""
+    keys = rows.distinct(thing_keys)
+    if not keys:
+        return
+    connection.execute(
+        text("UPDATE things SET notify_seq = notify_seq + 1 WHERE id = :key"), [{"key": key} for key in keys]
+    )
+    raise_after_commit(connection, Signal.MARKS)
+
+
+def dirty(connection: Connection, *, limit: int, after: int = 0) -> list[Dirty]:
+    """Return up to ``limit`` marked things in key order after ``after``, each with its current list."""
+    marked = connection.execute(
+        text(
+            "SELECT id, name, notify_seq, announced_set, announced_next FROM things "
+            "WHERE notify_seq > notified_seq AND id > :after ORDER BY id LIMIT :limit"
+        ),
+        {"after": after, "limit": limit},
+    ).all()
+    pending = pending_of(connection, [row.id for row in marked])
+    lists = {row.id: [entry for entry in pending.get(row.id, []) if visible(entry)] for row in marked}
+    documents = _documents(connection, {entries[0].job_key for entries in lists.values() if entries})
+    found = []
+    for row in marked:
+        entries = lists[row.id]
+        digest = _digest([entry.key for entry in entries])
+        next_key = entries[0].key if entries else 0
+        found.append(
+            Dirty(
+                thing_key=row.id,
+                thing_name=row.name,
+                notify_seq=row.notify_seq,
+                pending=tuple(entry.execution for entry in entries[:LISTED]),
+                document=documents[entries[0].job_key] if entries else None,
+                set_digest=digest,
+                next_key=next_key,
+                set_changed=digest != row.announced_set,
+                next_changed=next_key != row.announced_next,
+            )
+        )
+    return found
+
+
+def settle(connection: Connection, told: Sequence[Settled]) -> None:
+    """Note what these things were told. A mark made meanwhile stays, since it has a higher number."""
+    connection.execute(
+        text(
+            "UPDATE things SET notified_seq = :seq, announced_set = :digest, announced_next = :next "
+            "WHERE id = :key AND notified_seq < :seq"
+        ),
+        [{"key": s.thing_key, "seq": s.notify_seq, "digest": s.set_digest, "next": s.next_key} for s in told],
+    )
+
+
+def forget_announcements(connection: Connection, *, after: int, limit: int) -> int | None:
+    """Mark the next ``limit`` things with pending work as never told; return where to go on, None at the end.
+
+    For a broker that has lost what it held for its clients.
+    """
+    keys = list(
+        connection.execute(
+            text(
+                "SELECT DISTINCT thing FROM executions WHERE status IN ('QUEUED', 'IN_PROGRESS') "
+                "AND thing > :after ORDER BY thing LIMIT :limit"
+            ),
+            {"after": after, "limit": limit},
+        ).scalars()
+    )
+    if not keys:
+        return None
+    connection.execute(
+        text(
+            "UPDATE things SET notify_seq = notify_seq + 1, announced_set = '', announced_next = 0 "
+            f"WHERE id IN (SELECT v FROM {ints(connection, 'keys')})"
+        ),
+        {"keys": bound(connection, keys)},
+    )
+    raise_after_commit(connection, Signal.MARKS)
+    return int(keys[-1])
+
+
+def waiting_work(connection: Connection, thing_name: str) -> tuple[Execution, str] | None:
+    """Return the first pending execution of a thing and its document if it is QUEUED, else None.
+
+    What a thing is told when it subscribes: work it has not begun. What is IN_PROGRESS it knows.
+    """
+    key = connection.execute(
+        text("SELECT id FROM things WHERE name = :name AND deleted_at IS NULL"), {"name": thing_name}
+    ).scalar()
+    if key is None:
+        return None
+    entries = [entry for entry in pending_of(connection, [key]).get(key, []) if visible(entry)]
+    if not entries or entries[0].execution.started_at is not None:
+        return None
+    return entries[0].execution, _documents(connection, {entries[0].job_key})[entries[0].job_key]
+
+
+def _documents(connection: Connection, job_keys: set[int]) -> dict[int, str]:
+    if not job_keys:
+        return {}
+    statement = text(f"SELECT id, document FROM jobs WHERE id IN (SELECT v FROM {ints(connection, 'keys')})")
+    return {
+        row.id: row.document
+        for row in connection.execute(statement, {"keys": bound(connection, sorted(job_keys))})
+    }
+
+
+def _digest(keys: list[int]) -> str:
+    if not keys:
+        return ""
+    return blake2b(",".join(map(str, sorted(keys))).encode(), digest_size=16).hexdigest()

@@ -1,0 +1,111 @@
+"""Joining and leaving groups, and what that means for continuous jobs (contract 2.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import Connection, text
+
+from storage import executions, rollouts
+from storage.lists import bound, ints
+from storage.targets import ANCESTORS
+
+#: The continuous jobs that follow a group or one that contains it.
+_FOLLOWERS: Final = (
+    'SELECT DISTINCT j.id FROM above a JOIN job_targets x ON x."group" = a.id JOIN jobs j ON j.id = x.job '
+    "WHERE j.target_selection = 'CONTINUOUS' AND j.status IN ('IN_PROGRESS', 'SCHEDULED') ORDER BY j.id"
+)
+#: Whether a job's targets cover a thing.
+_COVERED: Final = (
+    'EXISTS (SELECT 1 FROM job_targets x WHERE x.job = :job AND (x.thing = {thing} OR x."group" IN '
+    "(SELECT u.id FROM up u WHERE u.thing = {thing})))"
+)
+#: Every group a thing is in, directly or through one inside.
+_UP: Final = (
+    'WITH RECURSIVE up(thing, id) AS (SELECT m.thing, m."group" FROM {keys} k CROSS JOIN '
+    "group_members m WHERE m.thing = k.v UNION SELECT u.thing, g.parent FROM up u JOIN thing_groups g ON g.id = u.id "
+    "WHERE g.parent IS NOT NULL) "
+)
+
+
+def join(connection: Connection, group: int, things: Sequence[int]) -> int:
+    """Put things into a group; return how many are new there.
+
+    Continuous jobs on it (or on a group around it) will release those that no other target of theirs covers.
+    """
+    members = set(
+        connection.execute(
+            text(
+                f"SELECT m.thing FROM {ints(connection, 'keys')} k CROSS JOIN group_members m "
+                'WHERE m.thing = k.v AND m."group" = :group'
+            ),
+            {"group": group, "keys": bound(connection, things)},
+        ).scalars()
+    )
+    fresh = [thing for thing in things if thing not in members]
+    if not fresh:
+        return 0
+    late = {job: _uncovered(connection, job, fresh) for job in _followers(connection, group)}
+    connection.execute(
+        text('INSERT INTO group_members ("group", thing) VALUES (:group, :thing)'),
+        [{"group": group, "thing": thing} for thing in fresh],
+    )
+    for job, newcomers in late.items():
+        rollouts.wait_for_release(connection, job, _wait(connection, job, newcomers))
+    return len(fresh)
+
+
+def _wait(connection: Connection, job: int, things: Sequence[int]) -> int:
+    """Put newcomers into a job's waiting list; one that ended it earlier does it again (contract O4)."""
+    return connection.execute(
+        text(
+            f"INSERT INTO waiting (job, thing) SELECT :job, k.v FROM {ints(connection, 'keys')} k "
+            "WHERE NOT EXISTS (SELECT 1 FROM executions e WHERE e.job = :job AND e.thing = k.v "
+            "AND e.status IN ('QUEUED', 'IN_PROGRESS')) ON CONFLICT DO NOTHING"
+        ),
+        {"job": job, "keys": bound(connection, things)},
+    ).rowcount
+
+
+def leave(connection: Connection, group: int, things: Sequence[int], *, at: datetime) -> int:
+    """Take things out of a group; what no other target of a continuous job covers becomes REMOVED there."""
+    followers = _followers(connection, group)
+    gone = connection.execute(
+        text(
+            'DELETE FROM group_members WHERE "group" = :group '
+            f"AND thing IN (SELECT v FROM {ints(connection, 'keys')})"
+        ),
+        {"group": group, "keys": bound(connection, things)},
+    ).rowcount
+    for job in followers:
+        _orphaned(connection, job, _uncovered(connection, job, things), at=at)
+    return int(gone)
+
+
+def _uncovered(connection: Connection, job: int, things: Sequence[int]) -> list[int]:
+    """Return those of the things that no target of the job covers now."""
+    keys = ints(connection, "keys")
+    covered = _COVERED.format(thing="k.v")
+    statement = text(f"{_UP.format(keys=keys)}SELECT k.v FROM {keys} k WHERE NOT {covered} ORDER BY k.v")
+    return list(connection.execute(statement, {"job": job, "keys": bound(connection, things)}).scalars())
+
+
+def _orphaned(connection: Connection, job: int, things: Sequence[int], *, at: datetime) -> None:
+    if not things:
+        return
+    keys = ints(connection, "things")
+    parameters = {"job": job, "things": bound(connection, things)}
+    executions.remove(connection, f"e.job = :job AND e.thing IN (SELECT v FROM {keys})", parameters, at=at)
+    dropped = connection.execute(
+        text(f"DELETE FROM waiting WHERE job = :job AND thing IN (SELECT v FROM {keys})"), parameters
+    ).rowcount
+    connection.execute(
+        text("UPDATE jobs SET waiting = waiting - :dropped WHERE id = :job"), {"job": job, "dropped": dropped}
+    )
+
+
+def _followers(connection: Connection, group: int) -> list[int]:
+    statement = text(ANCESTORS.format(roots=ints(connection, "roots")) + _FOLLOWERS)
+    return list(connection.execute(statement, {"roots": bound(connection, [group])}).scalars())

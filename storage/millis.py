@@ -1,0 +1,25 @@
+"""Times at the border of the store: aware datetimes outside, UTC epoch milliseconds inside."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Final, overload
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLI: Final = timedelta(milliseconds=1)
+
+
+@overload
+def to_millis(at: datetime) -> int: ...
+@overload
+def to_millis(at: None) -> None: ...
+def to_millis(at: datetime | None) -> int | None:
+    return None if at is None else (at - _EPOCH) // _MILLI
+
+
+@overload
+def from_millis(at: int) -> datetime: ...
+@overload
+def from_millis(at: None) -> None: ...
+def from_millis(at: int | None) -> datetime | None:
+    return None if at is None else datetime.fromtimestamp(at / 1000, UTC)

@@ -1,0 +1,83 @@
+"""Pages by keyset: a list goes on after the last key seen, so page n costs what page 1 costs.
+
+``nextToken`` is that key, signed together with the question it belongs to: it cannot be changed, and it
+cannot be used for another list or other filters.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+from pydantic_core import from_json, to_json
+from sqlalchemy import Connection, text
+
+from domain.errors import InvalidRequest
+
+T = TypeVar("T")
+MAX_RESULTS: Final = 250
+_MAC: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some entries of a list; ``next_token`` is None on the last page."""
+
+    items: tuple[T, ...]
+    next_token: str | None
+
+
+def start(connection: Connection, question: Sequence[Any], next_token: str | None) -> Any:
+    """Return the key after which the page begins, None for the first page.
+
+    Raises ``InvalidRequest`` for a token that is not ours or belongs to another question.
+    """
+    if next_token is None:
+        return None
+    problem = InvalidRequest(f"nextToken {next_token[:64]!r} is not one this list has given out")
+    try:
+        raw = base64.b64decode(next_token.encode("ascii"), altchars=b"-_", validate=True)
+    except ValueError:
+        raise problem from None
+    mac, body = raw[:_MAC], raw[_MAC:]
+    if not hmac.compare_digest(mac, _mac(connection, question, body)):
+        raise problem
+    return from_json(body)
+
+
+def cut(
+    connection: Connection, question: Sequence[Any], found: Sequence[tuple[Any, T]], size: int
+) -> Page[T]:
+    """Return the page out of up to ``size + 1`` (key, entry) pairs; the extra one tells that more follow."""
+    items = tuple(entry for _, entry in found[:size])
+    if len(found) <= size:
+        return Page(items, None)
+    body = to_json(found[size - 1][0])
+    token = base64.b64encode(_mac(connection, question, body) + body, altchars=b"-_")
+    return Page(items, token.decode("ascii"))
+
+
+def size(max_results: int) -> int:
+    """Return ``max_results``, or raise ``InvalidRequest``."""
+    if not 1 <= max_results <= MAX_RESULTS:
+        raise InvalidRequest(f"maxResults {max_results} is not from 1 to {MAX_RESULTS}")
+    return max_results
+
+
+def create_key(connection: Connection) -> None:
+    """Make the signing key of a new database."""
+    connection.execute(
+        text("INSERT INTO meta (name, value) VALUES ('page-key', :value) ON CONFLICT (name) DO NOTHING"),
+        {"value": secrets.token_bytes(32)},
+    )
+
+
+def _mac(connection: Connection, question: Sequence[Any], body: bytes) -> bytes:
+    key = connection.execute(text("SELECT value FROM meta WHERE name = 'page-key'")).scalar_one()
+    asked = to_json(list(question))
+    return hmac.digest(bytes(key), hashlib.sha256(asked).digest() + body, "sha256")[:_MAC]

@@ -1,0 +1,48 @@
+"""The dedupe ring: the last answers given to an execution's updates, kept on its row (promises C2, 2.1).
+
+The same token with the same payload is the same update: it gets its first answer again. The same token with
+another payload is another update, since some devices never change their token.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from domain.execution import ExecutionState, Status
+from storage.millis import from_millis, to_millis
+
+SIZE: Final = 8
+
+
+class Entry(NamedTuple):
+    """One answered update. ``state`` is kept only if the answer carried it."""
+
+    token: Any
+    digest: str
+    at: datetime
+    state: ExecutionState | None
+
+
+def find(replies: str, token: object, digest: str) -> tuple[Entry, bool] | None:
+    """Return the answer given before and whether it is the newest one, or None."""
+    if replies == "[]" or not digest or digest not in replies:
+        return None
+    entries = json.loads(replies)
+    for position, (kept_token, kept_digest, at, state) in enumerate(reversed(entries)):
+        if kept_digest == digest and kept_token == token:
+            return Entry(kept_token, kept_digest, from_millis(at), _state(state)), position == 0
+    return None
+
+
+def remember(replies: str, entry: Entry) -> str:
+    """Return the ring with one more answer, the oldest one dropped if it is full."""
+    entries = json.loads(replies)[-(SIZE - 1) :]
+    state = entry.state and [entry.state.status, dict(entry.state.status_details), entry.state.version_number]
+    entries.append([entry.token, entry.digest, to_millis(entry.at), state])
+    return json.dumps(entries, separators=(",", ":"))
+
+
+def _state(raw: list[Any] | None) -> ExecutionState | None:
+    return None if raw is None else ExecutionState(Status(raw[0]), raw[1], raw[2])

@@ -1,0 +1,99 @@
+"""Executions between rows and values: one SELECT list, one way to read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from pydantic_core import from_json, to_json
+from sqlalchemy import Connection, text
+
+from domain.execution import Execution, Status
+from domain.job import JobStatus, in_progress_limit
+from storage.millis import from_millis, to_millis
+
+#: Everything a rule may want to know about an execution and its job, in the order `_value` reads it.
+COLUMNS: Final = (
+    "e.id, e.job, e.thing, j.job_id, t.name, e.status, e.number, e.version, e.status_details, "
+    "e.queued_at, e.started_at, e.last_updated_at, e.in_progress_deadline_at, e.step_deadline_at, "
+    "e.attempt, e.force_canceled, e.replies, j.status, j.sweep, j.timeout_config"
+)
+JOINS: Final = "JOIN things t ON t.id = e.thing JOIN jobs j ON j.id = e.job"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An execution with its keys and the facts of its job that rules need."""
+
+    key: int
+    job_key: int
+    thing_key: int
+    execution: Execution
+    replies: str
+    job_status: JobStatus
+    sweep: str
+    in_progress_limit: timedelta | None
+
+
+def stored(row: Sequence[Any]) -> Stored:
+    (
+        key, job_key, thing_key, job_id, thing_name, status, number, version, details,
+        queued_at, started_at, last_updated_at, in_progress_deadline_at, step_deadline_at,
+        attempt, force_canceled, replies, job_status, sweep, timeouts,
+    ) = row  # fmt: skip
+    execution = Execution(
+        job_id=job_id,
+        thing_name=thing_name,
+        status=Status(status),
+        queued_at=from_millis(queued_at),
+        last_updated_at=from_millis(last_updated_at),
+        started_at=from_millis(started_at),
+        execution_number=number,
+        version_number=version,
+        status_details=details_from(details),
+        in_progress_deadline_at=from_millis(in_progress_deadline_at),
+        step_deadline_at=from_millis(step_deadline_at),
+        force_canceled=bool(force_canceled),
+        attempt=attempt,
+    )
+    limit = None if timeouts == "{}" else in_progress_limit(from_json(timeouts))
+    return Stored(key, job_key, thing_key, execution, replies, JobStatus(job_status), sweep, limit)
+
+
+def select(
+    connection: Connection, where: str, parameters: Mapping[str, Any], *, source: str = "executions e"
+) -> list[Stored]:
+    """Return the executions that ``where`` (with ORDER BY and LIMIT, if any) picks."""
+    # Only our own constants ever reach this text; values are bound.
+    statement = text(f"SELECT {COLUMNS} FROM {source} {JOINS} WHERE {where}")
+    return [stored(row) for row in connection.execute(statement, parameters)]
+
+
+def details_from(raw: str) -> Mapping[str, str]:
+    return {} if raw == "{}" else from_json(raw)
+
+
+def details_text(details: Mapping[str, str]) -> str:
+    return to_json(dict(details)).decode() if details else "{}"
+
+
+def columns(execution: Execution) -> dict[str, Any]:
+    """Return the columns of an execution that changes write."""
+    return {
+        "status": execution.status.value,
+        "version": execution.version_number,
+        "status_details": details_text(execution.status_details),
+        "started_at": to_millis(execution.started_at),
+        "last_updated_at": to_millis(execution.last_updated_at),
+        "in_progress_deadline_at": to_millis(execution.in_progress_deadline_at),
+        "step_deadline_at": to_millis(execution.step_deadline_at),
+        "deadline_at": to_millis(execution.deadline_at),
+        "force_canceled": execution.force_canceled,
+    }
+
+
+def distinct(values: Iterable[int]) -> list[int]:
+    """Return each value once, in the order locks are taken in."""
+    return sorted(set(values))

@@ -1,0 +1,29 @@
+"""Brings a database to the newest schema; forward only, in this process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine
+
+from storage import pages
+
+_MIGRATIONS: Final = Path(__file__).with_name("migrations")
+
+
+def upgrade(engine: Engine) -> None:
+    """Apply every migration the database lacks, all in one transaction."""
+    with engine.begin() as connection:
+        command.upgrade(config(connection), "head")
+        pages.create_key(connection)
+
+
+def config(connection: Connection) -> Config:
+    """Return alembic's configuration for one open connection (no alembic.ini anywhere)."""
+    settings = Config()
+    settings.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    settings.attributes["connection"] = connection
+    return settings

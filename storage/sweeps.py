@@ -1,0 +1,110 @@
+"""Sweeps: what a cancel or delete still has to do to a job's executions, in bounded chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from sqlalchemy import Connection, text
+
+from domain.execution import Cause, Status
+from storage import changes, marks
+from storage.lists import bound, ints
+from storage.rows import Stored, select
+from storage.signals import Signal, raise_after_commit
+
+CHUNK: Final = 1000
+
+
+class Sweep(StrEnum):
+    """What is being swept; the empty word is nothing."""
+
+    NONE = ""
+    CANCEL = "CANCEL"
+    FORCE_CANCEL = "FORCE_CANCEL"
+    DELETE = "DELETE"
+
+
+_CAUSE: Final = {Sweep.CANCEL: Cause.CANCEL, Sweep.FORCE_CANCEL: Cause.FORCED_CANCEL}
+_STATUSES: Final = {Sweep.CANCEL: (Status.QUEUED,), Sweep.FORCE_CANCEL: (Status.QUEUED, Status.IN_PROGRESS)}
+
+
+def begin(connection: Connection, job_key: int, sweep: Sweep, *, at: datetime) -> None:
+    """Record the sweep, stop the rollout, and do the first chunk at once."""
+    connection.execute(text("DELETE FROM waiting WHERE job = :job"), {"job": job_key})
+    connection.execute(
+        text("UPDATE jobs SET sweep = :sweep, waiting = 0 WHERE id = :job"),
+        {"job": job_key, "sweep": sweep.value},
+    )
+    # A small job is swept on the spot, a large one by the scheduler.
+    for _ in range(4):
+        if not go_on(connection, job_key, at=at):
+            return
+
+
+def go_on(connection: Connection, job_key: int, *, limit: int = CHUNK, at: datetime) -> bool:
+    """Do one chunk of a job's sweep; return whether more is left."""
+    word = connection.execute(text("SELECT sweep FROM jobs WHERE id = :job"), {"job": job_key}).scalar()
+    sweep = Sweep(word or "")
+    if sweep is Sweep.NONE:
+        return False
+    more = (_delete if sweep is Sweep.DELETE else _cancel)(connection, job_key, sweep, limit=limit, at=at)
+    if more:
+        raise_after_commit(connection, Signal.AGENDA)
+    return more
+
+
+def _cancel(connection: Connection, job_key: int, sweep: Sweep, *, limit: int, at: datetime) -> bool:
+    for status in _STATUSES[sweep]:
+        entries = select(
+            connection,
+            "e.job = :job AND e.status = :status ORDER BY e.id LIMIT :limit",
+            {"job": job_key, "status": status.value, "limit": limit},
+        )
+        if entries:
+            end(connection, entries, Status.CANCELED, _CAUSE[sweep], at=at)
+            return True
+    connection.execute(text("UPDATE jobs SET sweep = '' WHERE id = :job"), {"job": job_key})
+    return False
+
+
+def end(connection: Connection, entries: Sequence[Stored], to: Status, cause: Cause, *, at: datetime) -> None:
+    """End these pending executions together."""
+    changes.write(
+        connection,
+        [changes.single(entry, entry.execution.advance(to, cause=cause, at=at), cause) for entry in entries],
+        at=at,
+    )
+
+
+def _delete(connection: Connection, job_key: int, _sweep: Sweep, *, limit: int, at: datetime) -> bool:
+    del at
+    rows = connection.execute(
+        text("SELECT id, thing, status FROM executions WHERE job = :job ORDER BY id LIMIT :limit"),
+        {"job": job_key, "limit": limit},
+    ).all()
+    if rows:
+        keys = bound(connection, [row.id for row in rows])
+        connection.execute(
+            text(f"DELETE FROM executions WHERE id IN (SELECT v FROM {ints(connection, 'keys')})"),
+            {"keys": keys},
+        )
+        marks.mark(
+            connection, (row.thing for row in rows if row.status in (Status.QUEUED, Status.IN_PROGRESS))
+        )
+        return True
+    # Events go with their job; they are many, so they too go in chunks.
+    gone = connection.execute(
+        text(
+            "DELETE FROM execution_events WHERE id IN "
+            "(SELECT id FROM execution_events WHERE job = :job ORDER BY job, thing, id LIMIT :limit)"
+        ),
+        {"job": job_key, "limit": limit * 5},
+    ).rowcount
+    if gone:
+        return True
+    connection.execute(text("DELETE FROM job_targets WHERE job = :job"), {"job": job_key})
+    connection.execute(text("DELETE FROM jobs WHERE id = :job"), {"job": job_key})
+    return False

@@ -1,0 +1,246 @@
+"""The tables. Surrogate integer keys inside, names outside; times are UTC epoch milliseconds."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from domain.execution import Status
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+#: SQLite numbers rows itself only for exactly INTEGER; PostgreSQL wants 64 bits.
+Key: Final = BigInteger().with_variant(Integer(), "sqlite")
+Millis: Final = BigInteger()
+
+#: The column of ``jobs`` that counts the executions of each status.
+COUNTERS: Final = {status: status.value.lower() for status in Status}
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+)
+
+things = Table(
+    "things",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("thing_id", Text, nullable=False),
+    Column("attributes", Text, nullable=False, server_default="{}"),
+    Column("time_zone", Text),
+    Column("version", BigInteger, nullable=False, server_default="1"),
+    Column("created_at", Millis, nullable=False),
+    # A deleted thing keeps its row, since executions point at it; its name is free again.
+    Column("deleted_at", Millis),
+    # Marks: the pending list may have changed `notify_seq` times; the thing was told up to `notified_seq`.
+    Column("notify_seq", BigInteger, nullable=False, server_default="0"),
+    Column("notified_seq", BigInteger, nullable=False, server_default="0"),
+    # What it was told last: a digest of the pending set, and the first execution (0: none).
+    Column("announced_set", Text, nullable=False, server_default=""),
+    Column("announced_next", BigInteger, nullable=False, server_default="0"),
+    sqlite_autoincrement=True,
+)
+Index(
+    "uq_things_name",
+    things.c.name,
+    unique=True,
+    sqlite_where=text("deleted_at IS NULL"),
+    postgresql_where=text("deleted_at IS NULL"),
+)
+Index(
+    "ix_things_dirty",
+    things.c.id,
+    sqlite_where=text("notify_seq > notified_seq"),
+    postgresql_where=text("notify_seq > notified_seq"),
+)
+
+thing_groups = Table(
+    "thing_groups",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("group_id", Text, nullable=False),
+    Column("parent", Key, ForeignKey("thing_groups.id"), index=True),
+    Column("description", Text),
+    Column("version", BigInteger, nullable=False, server_default="1"),
+    Column("created_at", Millis, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+group_members = Table(
+    "group_members",
+    metadata,
+    Column("group", Key, ForeignKey("thing_groups.id"), primary_key=True),
+    Column("thing", Key, ForeignKey("things.id"), primary_key=True, index=True),
+    sqlite_with_rowid=False,
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("job_id", Text, nullable=False, unique=True),
+    Column("target_selection", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("document", Text, nullable=False),
+    Column("description", Text),
+    Column("timeout_config", Text, nullable=False, server_default="{}"),
+    Column("template_id", Text),
+    Column("comment", Text),
+    Column("reason_code", Text),
+    Column("force_canceled", Boolean, nullable=False, server_default=text("false")),
+    Column("created_at", Millis, nullable=False),
+    Column("last_updated_at", Millis, nullable=False),
+    Column("completed_at", Millis),
+    # Retry-safe creation: the caller's token and what exactly was asked for.
+    Column("client_token", Text, unique=True),
+    Column("request_digest", Text, nullable=False),
+    Column("target_count", Integer, nullable=False),
+    # How many things are latched as targets and have no execution yet.
+    Column("waiting", Integer, nullable=False, server_default="0"),
+    # What a cancel or delete still has to do to the executions: '' when nothing.
+    Column("sweep", Text, nullable=False, server_default=""),
+    *(Column(name, Integer, nullable=False, server_default="0") for name in COUNTERS.values()),
+    CheckConstraint("waiting >= 0 AND queued >= 0 AND in_progress >= 0", name="counts"),
+    Index("ix_jobs_status_id", "status", "id"),
+    sqlite_autoincrement=True,
+)
+Index(
+    "ix_jobs_unsettled",
+    jobs.c.id,
+    sqlite_where=text("waiting > 0 OR sweep <> ''"),
+    postgresql_where=text("waiting > 0 OR sweep <> ''"),
+)
+
+job_targets = Table(
+    "job_targets",
+    metadata,
+    Column("job", Key, ForeignKey("jobs.id"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("text", Text, nullable=False),
+    # One of the two; a deleted group leaves its number behind, which nothing has any more.
+    Column("thing", Key),
+    Column("group", Key, index=True),
+    sqlite_with_rowid=False,
+)
+
+#: Things latched as targets of a job that have no execution yet.
+waiting = Table(
+    "waiting",
+    metadata,
+    Column("job", Key, ForeignKey("jobs.id"), primary_key=True),
+    Column("thing", Key, ForeignKey("things.id"), primary_key=True, index=True),
+    sqlite_with_rowid=False,
+)
+
+executions = Table(
+    "executions",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("job", Key, ForeignKey("jobs.id"), nullable=False),
+    Column("thing", Key, ForeignKey("things.id"), nullable=False),
+    Column("number", BigInteger, nullable=False, server_default="1"),
+    Column("version", BigInteger, nullable=False, server_default="1"),
+    Column("status", Text, nullable=False),
+    Column("status_details", Text, nullable=False, server_default="{}"),
+    Column("queued_at", Millis, nullable=False),
+    Column("started_at", Millis),
+    Column("last_updated_at", Millis, nullable=False),
+    Column("in_progress_deadline_at", Millis),
+    Column("step_deadline_at", Millis),
+    # The earlier of the two, so that one index finds what is due.
+    Column("deadline_at", Millis),
+    Column("attempt", Integer, nullable=False, server_default="0"),
+    Column("force_canceled", Boolean, nullable=False, server_default=text("false")),
+    # The last answers given to this execution's updates (see storage.ring).
+    Column("replies", Text, nullable=False, server_default="[]"),
+    UniqueConstraint("job", "thing", "number"),
+    Index("ix_executions_job_id", "job", "id"),
+    Index("ix_executions_job_status_id", "job", "status", "id"),
+    Index("ix_executions_thing_id", "thing", "id"),
+    sqlite_autoincrement=True,
+)
+PENDING_SQL: Final = "status IN ('QUEUED', 'IN_PROGRESS')"
+Index(
+    "ix_executions_pending",
+    executions.c.thing,
+    executions.c.queued_at,
+    executions.c.id,
+    sqlite_where=text(PENDING_SQL),
+    postgresql_where=text(PENDING_SQL),
+)
+Index(
+    "ix_executions_due",
+    executions.c.deadline_at,
+    sqlite_where=text("deadline_at IS NOT NULL"),
+    postgresql_where=text("deadline_at IS NOT NULL"),
+)
+
+#: One row per transition, never changed: the audit trail, the timeline, the feed's cursor.
+execution_events = Table(
+    "execution_events",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("at", Millis, nullable=False),
+    Column("job", Key, nullable=False),
+    Column("thing", Key, nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("from_status", Text),
+    Column("to_status", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("status_details", Text, nullable=False, server_default="{}"),
+    Index("ix_execution_events_job_thing_id", "job", "thing", "id"),
+    sqlite_autoincrement=True,
+)
+
+templates = Table(
+    "templates",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("template_id", Text, nullable=False, unique=True),
+    Column("document", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("timeout_config", Text, nullable=False, server_default="{}"),
+    Column("created_at", Millis, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", Key, primary_key=True),
+    # The public half of the token; the secret half is stored as its hash only.
+    Column("name", Text, nullable=False, unique=True),
+    Column("digest", LargeBinary, nullable=False),
+    Column("thing", Key, ForeignKey("things.id"), nullable=False, index=True),
+    Column("created_at", Millis, nullable=False),
+    Column("revoked_at", Millis, index=True),
+    sqlite_autoincrement=True,
+)

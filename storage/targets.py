@@ -1,0 +1,167 @@
+"""Targets of jobs: from what the caller wrote to keys of things and groups, and from there to things."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+from uuid import uuid4
+
+from sqlalchemy import Connection, text
+
+from domain.errors import InvalidRequest, UnknownTarget
+from domain.job import MAX_TARGETS
+from domain.names import Target, parse_target
+from domain.registry import Registration
+from storage.lists import bound, ints, texts
+from storage.millis import to_millis
+from storage.policy import Policy
+
+
+class Resolved(NamedTuple):
+    """One target as written, and the key of what it names: a thing or a group."""
+
+    text: str
+    thing: int | None
+    group: int | None
+
+
+def resolve(
+    connection: Connection, targets: Sequence[str], *, policy: Policy, at: datetime
+) -> list[Resolved]:
+    """Return what the targets name, each thing or group once, in the order first named.
+
+    A plain name means a thing, else a group, else a new thing. Registers unknown things, unless the policy
+    is strict. Raises ``InvalidRequest`` for a bad spelling and ``UnknownTarget`` for what does not exist.
+    """
+    if not targets:
+        raise InvalidRequest("targets must name at least one thing or thing group")
+    if len(targets) > MAX_TARGETS:
+        raise InvalidRequest(f"targets has {len(targets)} entries; at most {MAX_TARGETS} are allowed")
+    parsed = [(text_, parse_target(text_)) for text_ in targets]
+    things = thing_keys(connection, (t.name for _, t in parsed if t.kind != "thinggroup"))
+    groups = group_keys(connection, (t.name for _, t in parsed if t.kind != "thing" and t.name not in things))
+    groups.update(group_keys(connection, (t.name for _, t in parsed if t.kind == "thinggroup")))
+    unknown = [t for _, t in parsed if _is_unknown(t, things, groups)]
+    things.update(_register(connection, unknown, policy=policy, at=at))
+    found: dict[tuple[int | None, int | None], Resolved] = {}
+    for written, target in parsed:
+        thing = None if target.kind == "thinggroup" else things.get(target.name)
+        group = None if thing is not None else groups.get(target.name)
+        found.setdefault((thing, group), Resolved(written, thing, group))
+    return list(found.values())
+
+
+def _is_unknown(target: Target, things: dict[str, int], groups: dict[str, int]) -> bool:
+    if target.kind == "thinggroup":
+        return target.name not in groups
+    return target.name not in things and (target.kind == "thing" or target.name not in groups)
+
+
+def _register(
+    connection: Connection, unknown: Sequence[Target], *, policy: Policy, at: datetime
+) -> dict[str, int]:
+    for target in unknown:
+        if target.kind == "thinggroup":
+            raise UnknownTarget(f"targets: there is no thing group {target.name!r}")
+        if policy.registration is Registration.STRICT:
+            raise UnknownTarget(
+                f"targets: there is no thing {target.name!r}, and registration is strict (create it first)"
+            )
+    return register(connection, (target.name for target in unknown), at=at)
+
+
+_INSERT_THING: Final = text("INSERT INTO things (name, thing_id, created_at) VALUES (:name, :thing_id, :at)")
+
+
+def register(connection: Connection, names: Iterable[str], *, at: datetime) -> dict[str, int]:
+    """Create things that do not exist yet; return their keys by name."""
+    wanted = sorted(set(names))
+    if not wanted:
+        return {}
+    created = to_millis(at)
+    connection.execute(
+        _INSERT_THING, [{"name": name, "thing_id": str(uuid4()), "at": created} for name in wanted]
+    )
+    return thing_keys(connection, wanted)
+
+
+def thing_keys(connection: Connection, names: Iterable[str]) -> dict[str, int]:
+    """Return the keys of those names that are live things."""
+    return _keys(
+        connection,
+        "SELECT t.name, t.id FROM {names} n CROSS JOIN things t WHERE t.name = n.v AND t.deleted_at IS NULL",
+        names,
+    )
+
+
+def group_keys(connection: Connection, names: Iterable[str]) -> dict[str, int]:
+    """Return the keys of those names that are groups."""
+    return _keys(
+        connection, "SELECT g.name, g.id FROM {names} n CROSS JOIN thing_groups g WHERE g.name = n.v", names
+    )
+
+
+def _keys(connection: Connection, statement: str, names: Iterable[str]) -> dict[str, int]:
+    wanted = sorted(set(names))
+    if not wanted:
+        return {}
+    found = connection.execute(
+        text(statement.format(names=texts(connection, "names"))), {"names": bound(connection, wanted)}
+    )
+    return {row[0]: row[1] for row in found}
+
+
+#: A group and everything below it.
+DESCENDANTS: Final = (
+    "WITH RECURSIVE below(id) AS (SELECT v FROM {roots} r UNION "
+    "SELECT g.id FROM thing_groups g JOIN below b ON g.parent = b.id) "
+)
+#: A group and everything above it.
+ANCESTORS: Final = (
+    "WITH RECURSIVE above(id) AS (SELECT v FROM {roots} r UNION "
+    "SELECT g.parent FROM thing_groups g JOIN above a ON g.id = a.id WHERE g.parent IS NOT NULL) "
+)
+
+
+def latch(connection: Connection, job_key: int, resolved: Sequence[Resolved]) -> int:
+    """Put the things these targets cover in the job's waiting list; return how many are new there.
+
+    A thing that has an execution of this job which is no longer to be repeated (pending or ended) is left
+    out; one that was REMOVED may come back.
+    """
+    before = _waiting(connection, job_key)
+    eligible = (
+        "t.deleted_at IS NULL AND NOT EXISTS (SELECT 1 FROM executions e WHERE e.job = :job "
+        "AND e.thing = t.id AND e.status <> 'REMOVED') "
+    )
+    groups = [r.group for r in resolved if r.group is not None]
+    things = [r.thing for r in resolved if r.thing is not None]
+    if things:
+        connection.execute(
+            text(
+                "INSERT INTO waiting (job, thing) SELECT :job, t.id "
+                f"FROM {ints(connection, 'keys')} k CROSS JOIN things t WHERE t.id = k.v AND {eligible} "
+                "ON CONFLICT DO NOTHING"
+            ),
+            {"job": job_key, "keys": bound(connection, things)},
+        )
+    if groups:
+        connection.execute(
+            text(
+                DESCENDANTS.format(roots=ints(connection, "keys"))
+                + "INSERT INTO waiting (job, thing) SELECT DISTINCT :job, t.id FROM below b "
+                f'JOIN group_members m ON m."group" = b.id JOIN things t ON t.id = m.thing WHERE {eligible} '
+                "ON CONFLICT DO NOTHING"
+            ),
+            {"job": job_key, "keys": bound(connection, groups)},
+        )
+    return _waiting(connection, job_key) - before
+
+
+def _waiting(connection: Connection, job_key: int) -> int:
+    return int(
+        connection.execute(
+            text("SELECT count(*) FROM waiting WHERE job = :job"), {"job": job_key}
+        ).scalar_one()
+    )

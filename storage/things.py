@@ -1,0 +1,190 @@
+"""The registry of things: create, look up, list, change, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from pydantic_core import from_json, to_json
+from sqlalchemy import Connection, text
+
+from domain import registry as rules
+from domain.errors import AlreadyExists, NotFound, ThingVersionMismatch
+from domain.names import thing_name as checked_name
+from domain.registry import Thing
+from storage import executions, tokens
+from storage.millis import from_millis, to_millis
+from storage.pages import Page, cut, size, start
+
+
+def create(
+    connection: Connection,
+    name: str,
+    *,
+    attributes: Mapping[str, str] | None = None,
+    time_zone: str | None = None,
+    at: datetime,
+) -> Thing:
+    """Register a thing; the same again with the same content is no error.
+
+    Raises ``AlreadyExists`` if it is there with other content, ``InvalidRequest``.
+    """
+    checked_name(name)
+    wanted = rules.attributes(attributes or {})
+    zone = None if time_zone is None else rules.time_zone(time_zone)
+    row = _row(connection, name)
+    if row is not None:
+        thing = _thing(row)
+        if (thing.attributes, thing.time_zone) != (wanted, zone):
+            raise AlreadyExists(f"Thing {name} already exists with other content")
+        return thing
+    connection.execute(
+        text(
+            "INSERT INTO things (name, thing_id, attributes, time_zone, created_at) "
+            "VALUES (:name, :thing_id, :attributes, :zone, :at)"
+        ),
+        {
+            "name": name,
+            "thing_id": str(uuid4()),
+            "attributes": to_json(wanted).decode(),
+            "zone": zone,
+            "at": to_millis(at),
+        },
+    )
+    return get(connection, name)
+
+
+def key_of(connection: Connection, name: str) -> int:
+    """Return a thing's key, or raise ``NotFound``."""
+    key = connection.execute(
+        text("SELECT id FROM things WHERE name = :name AND deleted_at IS NULL"), {"name": name}
+    ).scalar()
+    if key is None:
+        raise NotFound(f"There is no thing {name}")
+    return int(key)
+
+
+def get(connection: Connection, name: str) -> Thing:
+    """Return a thing, or raise ``NotFound``."""
+    row = _row(connection, name)
+    if row is None:
+        raise NotFound(f"There is no thing {name}")
+    return _thing(row)
+
+
+def page(
+    connection: Connection,
+    *,
+    name_prefix: str | None = None,
+    attribute: tuple[str, str] | None = None,
+    max_results: int = 250,
+    next_token: str | None = None,
+) -> Page[Thing]:
+    """Return things by name. With ``attribute`` all things of the prefix are looked at."""
+    question = ("things", name_prefix, attribute)
+    after = start(connection, question, next_token)
+    conditions = ["deleted_at IS NULL"]
+    if after is not None:
+        conditions.append("name > :after")
+    if name_prefix is not None:
+        # The highest character a name may have is 'z'; '{' comes after it.
+        conditions.append("name >= :prefix AND name < :prefix || '{'")
+    if attribute is not None:
+        conditions.append(_ATTRIBUTE[connection.dialect.name])
+    found = connection.execute(
+        text(f"SELECT * FROM things WHERE {' AND '.join(conditions)} ORDER BY name LIMIT :limit"),
+        {
+            "after": after,
+            "prefix": name_prefix,
+            "name": attribute and attribute[0],
+            "path": attribute and f'$."{attribute[0]}"',
+            "value": attribute and attribute[1],
+            "limit": size(max_results) + 1,
+        },
+    )
+    return cut(connection, question, [(row.name, _thing(row)) for row in found], max_results)
+
+
+_ATTRIBUTE = {
+    "sqlite": "json_extract(attributes, :path) = :value",
+    "postgresql": "CAST(attributes AS jsonb) ->> :name = :value",
+}
+
+
+def update(
+    connection: Connection,
+    name: str,
+    *,
+    attributes: Mapping[str, str] | None = None,
+    merge: bool = False,
+    time_zone: str | None = None,
+    expected_version: int | None = None,
+    at: datetime,
+) -> Thing:
+    """Change what is given; the version rises by one.
+
+    Raises ``NotFound``, ``ThingVersionMismatch``, ``InvalidRequest``.
+    """
+    del at
+    thing = get(connection, name)
+    _expect(thing, expected_version)
+    after = thing.attributes
+    if attributes is not None:
+        after = rules.merged(thing.attributes, rules.attributes(attributes), merge=merge)
+    connection.execute(
+        text(
+            "UPDATE things SET attributes = :attributes, time_zone = :zone, version = version + 1 "
+            "WHERE name = :name AND deleted_at IS NULL AND version = :seen"
+        ),
+        {
+            "name": name,
+            "attributes": to_json(dict(after)).decode(),
+            "zone": thing.time_zone if time_zone is None else rules.time_zone(time_zone),
+            "seen": thing.version,
+        },
+    )
+    return get(connection, name)
+
+
+def delete(connection: Connection, name: str, *, expected_version: int | None = None, at: datetime) -> None:
+    """Delete a thing: its pending executions become REMOVED, its tokens void, its name free.
+
+    Raises ``NotFound``, ``ThingVersionMismatch``.
+    """
+    _expect(get(connection, name), expected_version)
+    key = key_of(connection, name)
+    executions.remove(connection, "e.thing = :thing", {"thing": key}, at=at)
+    tokens.revoke(connection, name, at=at)
+    jobs = connection.execute(text("SELECT job FROM waiting WHERE thing = :thing"), {"thing": key}).scalars()
+    executions.drop_waiting(connection, list(jobs), key, at=at)
+    connection.execute(text("DELETE FROM group_members WHERE thing = :thing"), {"thing": key})
+    connection.execute(
+        text("UPDATE things SET deleted_at = :at, notified_seq = notify_seq WHERE id = :thing"),
+        {"thing": key, "at": to_millis(at)},
+    )
+
+
+def _expect(thing: Thing, version: int | None) -> None:
+    if version is not None and version != thing.version:
+        raise ThingVersionMismatch(
+            f"Thing {thing.thing_name}: expected version {version} but found version {thing.version}"
+        )
+
+
+def _row(connection: Connection, name: str) -> Any:
+    return connection.execute(
+        text("SELECT * FROM things WHERE name = :name AND deleted_at IS NULL"), {"name": name}
+    ).one_or_none()
+
+
+def _thing(row: Any) -> Thing:
+    return Thing(
+        thing_name=row.name,
+        thing_id=row.thing_id,
+        created_at=from_millis(row.created_at),
+        version=row.version,
+        attributes=from_json(row.attributes),
+        time_zone=row.time_zone,
+    )
