@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -84,19 +83,20 @@ class Calls:
 
     async def _until_answered(self, call: _Call, payload: bytes) -> dict[str, Any]:
         backoff = self._patience.backoff()
-        for last in (tried == self._patience.attempts for tried in itertools.count(1)):
+        tried = 0
+        while True:
             answer = await self._attempt(call, payload)
+            tried += 1
+            last = tried >= self._patience.attempts
             match answer:
+                case dict():
+                    return answer
                 case Rejected() if last or not isinstance(answer, Busy):
                     raise answer
                 case None if last:
-                    raise NoReply(f"no answer on {call.topic} after {self._patience.attempts} attempts")
-                case dict():
-                    break
+                    raise NoReply(f"no answer on {call.topic} after {tried} attempts")
             call.answer = asyncio.get_running_loop().create_future()
             await asyncio.sleep(backoff.next())
-        assert isinstance(answer, dict)
-        return answer
 
     async def _attempt(self, call: _Call, payload: bytes) -> Answer | None:
         """Return the answer, None if none came in time; what a lost link cut short begins anew."""

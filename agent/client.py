@@ -108,7 +108,7 @@ class JobsClient:
         )
         return messages.execution(said)
 
-    async def update(  # noqa: PLR0913 - the members of the request, all but two optional
+    async def update(
         self,
         job_id: str,
         status: Status,

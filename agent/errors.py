@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from domain.execution import ExecutionState
+from domain.execution import ExecutionState, Status
 
 
 class AgentError(Exception):
@@ -29,7 +29,11 @@ class BadReply(AgentError):
 
 
 class JournalDamaged(AgentError):
-    """The journal on disk cannot be read; it is kept aside under another name."""
+    """The journal on disk cannot be understood; the next save keeps it aside under another name."""
+
+
+class JournalUnwritable(AgentError):
+    """The disk does not take the journal; work waits until it does."""
 
 
 class Rejected(AgentError):
@@ -102,3 +106,11 @@ class JobFailed(JobEnded):
 
 class JobRejected(JobEnded):
     """The work will not be tried here: REJECTED, which the server never retries."""
+
+
+class ExecutionGone(AgentError):
+    """The execution ended without us: canceled, timed out, deleted; ``status`` where the server tells."""
+
+    def __init__(self, status: Status | None) -> None:
+        super().__init__(f"the execution is {status or 'no longer pending'}")
+        self.status = status
