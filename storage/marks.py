@@ -9,9 +9,9 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
-from domain.execution import Execution
+from domain.execution import Execution, Status
 from storage import rows
-from storage.lists import bound, ints
+from storage.lists import bound, ints, texts
 from storage.pending import pending_of, visible
 from storage.signals import Signal, raise_after_commit
 
@@ -126,20 +126,25 @@ def forget_announcements(connection: Connection, *, after: int, limit: int) -> i
     return int(keys[-1])
 
 
-def waiting_work(connection: Connection, thing_name: str) -> tuple[Execution, str] | None:
-    """Return the first pending execution of a thing and its document if it is QUEUED, else None.
+def unbegun(connection: Connection, thing_names: Sequence[str]) -> list[tuple[Execution, str]]:
+    """Return the first pending execution and its document of those things where it is QUEUED and announced.
 
-    What a thing is told when it subscribes: work it has not begun. What is IN_PROGRESS it knows.
+    For things that have just subscribed: what they may have missed. What is IN_PROGRESS they know, and what
+    is marked they will be told anyway.
     """
-    key = connection.execute(
-        text("SELECT id FROM things WHERE name = :name AND deleted_at IS NULL"), {"name": thing_name}
-    ).scalar()
-    if key is None:
-        return None
-    entries = [entry for entry in pending_of(connection, [key]).get(key, []) if visible(entry)]
-    if not entries or entries[0].execution.started_at is not None:
-        return None
-    return entries[0].execution, _documents(connection, {entries[0].job_key})[entries[0].job_key]
+    names = texts(connection, "names")
+    keys = connection.execute(
+        text(
+            f"SELECT t.id FROM {names} n CROSS JOIN things t WHERE t.name = n.v AND t.deleted_at IS NULL "
+            "AND t.notify_seq = t.notified_seq"
+        ),
+        {"names": bound(connection, thing_names)},
+    )
+    queues = pending_of(connection, list(keys.scalars())).values()
+    firsts = [entries[0] for queue in queues if (entries := [e for e in queue if visible(e)])]
+    firsts = [entry for entry in firsts if entry.execution.status is Status.QUEUED]
+    documents = _documents(connection, {entry.job_key for entry in firsts})
+    return [(entry.execution, documents[entry.job_key]) for entry in firsts]
 
 
 def _documents(connection: Connection, job_keys: set[int]) -> dict[int, str]:

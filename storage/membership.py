@@ -25,8 +25,8 @@ _COVERED: Final = (
 #: Every group a thing is in, directly or through one inside.
 _UP: Final = (
     'WITH RECURSIVE up(thing, id) AS (SELECT m.thing, m."group" FROM {keys} k CROSS JOIN '
-    "group_members m WHERE m.thing = k.v UNION SELECT u.thing, g.parent FROM up u JOIN thing_groups g ON g.id = u.id "
-    "WHERE g.parent IS NOT NULL) "
+    "group_members m WHERE m.thing = k.v UNION SELECT u.thing, g.parent FROM up u "
+    "JOIN thing_groups g ON g.id = u.id WHERE g.parent IS NOT NULL) "
 )
 
 

@@ -68,15 +68,13 @@ def revoke(connection: Connection, thing_name: str, *, at: datetime) -> int:
     return int(gone)
 
 
-def revoked_since(connection: Connection, at: datetime) -> list[str]:
-    """Return the things that have lost a token, or been deleted, at or after ``at``."""
+def revoked_since(connection: Connection, at: datetime) -> dict[int, str]:
+    """Return the tokens that were revoked at or after ``at``, by key, and whose they were."""
     found = connection.execute(
-        text(
-            "SELECT DISTINCT t.name FROM tokens k JOIN things t ON t.id = k.thing WHERE k.revoked_at >= :at"
-        ),
+        text("SELECT k.id, t.name FROM tokens k JOIN things t ON t.id = k.thing WHERE k.revoked_at >= :at"),
         {"at": to_millis(at)},
     )
-    return list(found.scalars())
+    return {row.id: row.name for row in found}
 
 
 def _digest(secret: str) -> bytes:

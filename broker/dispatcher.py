@@ -1,0 +1,150 @@
+"""The dispatcher: takes requests from a link, answers them in batches, acknowledges after the commit.
+
+One batch is in flight at a time; what arrives meanwhile is the next one (group commit). Requests are
+answered in the order they came, so the order of each thing's requests is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from hashlib import blake2b
+from typing import Final
+
+import structlog
+
+from broker import replies
+from broker.link import Received
+from domain.errors import InvalidRequest, JobsError, Throttled, Unavailable
+from domain.messages import Refused, Request, error_reply, parse_request
+from domain.topics import RequestTopic, Topics, rejected
+from storage import device
+from storage.store import Store
+
+log = structlog.get_logger(__name__)
+
+BATCH: Final = 200
+MAX_WAITING: Final = 10_000
+
+
+class Dispatcher:
+    """Implements ``broker.link.Door`` together with the notifier it was given."""
+
+    def __init__(
+        self,
+        store: Store,
+        topics: Topics,
+        *,
+        clock: Callable[[], datetime],
+        greet: Callable[[str], None],
+        forget: Callable[[], None],
+        max_waiting: int = MAX_WAITING,
+    ) -> None:
+        self._store = store
+        self._topics = topics
+        self._clock = clock
+        self._greet = greet
+        self._forget = forget
+        self._max_waiting = max_waiting
+        self._inbox: deque[Received] = deque()
+        self._arrived = asyncio.Event()
+        self._answered = asyncio.Event()
+        self._answered.set()
+
+    # --- what the link calls ---
+
+    def receive(self, message: Received) -> None:
+        if len(self._inbox) >= self._max_waiting:
+            self._refuse(message, Throttled(f"{self._max_waiting} requests are waiting already; try again"))
+            return
+        self._inbox.append(message)
+        self._arrived.set()
+
+    def subscribed(self, thing_name: str) -> None:
+        self._greet(thing_name)
+
+    def session_lost(self) -> None:
+        self._forget()
+
+    # --- what the process calls ---
+
+    async def run(self) -> None:
+        """Answer batches until cancelled."""
+        while True:
+            await self._arrived.wait()
+            await self.answer_batch()
+
+    async def answer_batch(self) -> int:
+        """Answer up to ``BATCH`` waiting requests; return how many."""
+        batch = [self._inbox.popleft() for _ in range(min(BATCH, len(self._inbox)))]
+        if not self._inbox:
+            self._arrived.clear()
+        if batch:
+            self._answered.clear()
+            try:
+                await self._answer(batch)
+            finally:
+                self._answered.set()
+        return len(batch)
+
+    async def drain(self) -> None:
+        """Return when every request received so far has been answered."""
+        while self._inbox:
+            await self.answer_batch()
+        await self._answered.wait()
+
+    async def replied(self) -> None:
+        """Return when the batch in flight, if any, has been answered: replies go before notifications."""
+        await self._answered.wait()
+
+    # --- one batch ---
+
+    async def _answer(self, batch: Sequence[Received]) -> None:
+        parsed = [(message, request) for message in batch if (request := self._parse(message)) is not None]
+        answers = await self._ask_store([request for _, request in parsed])
+        # From here to the end nothing awaits: all answers of the batch go out before any notification.
+        at = self._clock()
+        for (message, request), answer in zip(parsed, answers, strict=True):
+            topic, payload = replies.render(message.topic, request, answer, at=at)
+            message.answer(topic, payload)
+            message.ack()
+
+    def _parse(self, message: Received) -> Request | None:
+        topic: RequestTopic | None = None
+        try:
+            topic = self._topics.parse(message.topic)
+            return parse_request(topic, message.payload, _digest)
+        except Refused as refusal:
+            self._refuse(message, refusal.error, client_token=refusal.client_token)
+        except InvalidRequest as error:
+            self._refuse(message, error)
+        return None
+
+    def _refuse(self, message: Received, error: JobsError, *, client_token: object = None) -> None:
+        if client_token is None:
+            client_token = replies.token_of(message.payload)
+        reply = error_reply(error, at=self._clock(), client_token=client_token)
+        message.answer(rejected(message.topic), reply)
+        message.ack()
+
+    async def _ask_store(self, requests: Sequence[Request]) -> list[device.Answer]:
+        """Return an answer per request; if a batch fails for no reason of ours, each is tried alone."""
+        if not requests:
+            return []
+        try:
+            return await self._store.write(device.answer, requests, at=self._clock())
+        except Unavailable as error:
+            log.warning("the store cannot serve", requests=len(requests), reason=str(error))
+            return [error] * len(requests)
+        except Exception:
+            if len(requests) == 1:
+                log.exception("a request failed", thing=requests[0].thing_name, job=requests[0].job_id)
+                return [JobsError("internal error")]
+            log.exception("a batch failed; its requests are tried one by one", requests=len(requests))
+            return [answer for request in requests for answer in await self._ask_store([request])]
+
+
+def _digest(payload: bytes) -> str:
+    return blake2b(payload, digest_size=12).hexdigest()

@@ -1,0 +1,150 @@
+"""The notifier: tells things that their pending list changed. MQTT is a doorbell, the store is the truth.
+
+It reads what is marked, publishes the state as it is now, and notes what was told. Marks coalesce; a crash
+between publishing and noting repeats a message and never loses one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Final
+
+import structlog
+
+from broker.link import Link, LinkDown
+from domain import messages
+from domain.errors import Unavailable
+from domain.topics import Topics
+from storage import marks
+from storage.marks import Dirty, Settled
+from storage.store import Store
+
+log = structlog.get_logger(__name__)
+
+CHUNK: Final = 500
+#: Under all wake-ups lies a poll, so that a lost one costs seconds, not a notification.
+POLL: Final = 5.0
+
+
+class Notifier:
+    """Publishes notify and notify-next; ``replied`` lets the answers of a batch go first."""
+
+    def __init__(
+        self,
+        store: Store,
+        link: Link,
+        topics: Topics,
+        *,
+        clock: Callable[[], datetime],
+        replied: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._store = store
+        self._link = link
+        self._topics = topics
+        self._clock = clock
+        self._replied = replied
+        self._woken = asyncio.Event()
+        self._newcomers: set[str] = set()
+        self._forget = False
+
+    def wake(self) -> None:
+        """There may be marks."""
+        self._woken.set()
+
+    def greet(self, thing_name: str) -> None:
+        """A thing can hear us since now; tell it of work it has not begun."""
+        self._newcomers.add(thing_name)
+        self._woken.set()
+
+    def forget(self) -> None:
+        """The broker has lost what it held: everything open is to be announced again."""
+        self._forget = True
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Tell what is to be told until cancelled; trouble is logged and tried again."""
+        while True:
+            try:
+                async with asyncio.timeout(POLL):
+                    await self._woken.wait()
+            except TimeoutError:
+                pass
+            self._woken.clear()
+            if not self._link.connected:
+                continue
+            try:
+                await self.run_once()
+            except (LinkDown, Unavailable) as error:
+                log.warning("notifications wait", reason=str(error))
+            except Exception:
+                log.exception("notifications failed; they stay marked and are tried again")
+
+    async def run_once(self) -> int:
+        """Announce, greet, and tell all marked things once; return how many things were told something."""
+        if self._forget:
+            await self._announce_all_again()
+        told = await self._tell_newcomers()
+        after = 0
+        while chunk := await self._store.read(marks.dirty, limit=CHUNK, after=after):
+            await self._replied()
+            told += await self._tell(chunk)
+            after = chunk[-1].thing_key
+        return told
+
+    async def _announce_all_again(self) -> None:
+        after: int | None = 0
+        while after is not None:
+            after = await self._store.write(marks.forget_announcements, after=after, limit=CHUNK)
+        self._forget = False
+
+    async def _tell_newcomers(self) -> int:
+        names = sorted(self._newcomers)
+        self._newcomers.clear()
+        found = await self._store.read(marks.unbegun, names) if names else []
+        await self._replied()
+        at = self._clock()
+        await self._publish(
+            [
+                (self._topics.notify_next(e.thing_name), messages.notify_next(e, document, at=at))
+                for e, document in found
+            ]
+        )
+        return len(found)
+
+    async def _tell(self, chunk: Sequence[Dirty]) -> int:
+        """Publish for these things, notify before notify-next, and note those that got through."""
+        at = self._clock()
+        sent = [(thing, self._messages(thing, at)) for thing in chunk]
+        results = await self._publish([message for _, batch in sent for message in batch])
+        told = []
+        for thing, batch in sent:
+            outcomes, results = results[: len(batch)], results[len(batch) :]
+            if all(outcomes):
+                told.append(Settled(thing.thing_key, thing.notify_seq, thing.set_digest, thing.next_key))
+        if told:
+            await self._store.write(marks.settle, told)
+        if len(told) < len(chunk):
+            raise LinkDown(f"{len(chunk) - len(told)} things could not be told")
+        return sum(1 for _, batch in sent if batch)
+
+    def _messages(self, thing: Dirty, at: datetime) -> list[tuple[str, bytes]]:
+        found = []
+        if thing.set_changed:
+            found.append((self._topics.notify(thing.thing_name), messages.notify(thing.pending, at=at)))
+        if thing.next_changed:
+            first = thing.pending[0] if thing.pending else None
+            payload = messages.notify_next(first, thing.document, at=at)
+            found.append((self._topics.notify_next(thing.thing_name), payload))
+        return found
+
+    async def _publish(self, batch: Sequence[tuple[str, bytes]]) -> list[bool]:
+        """Publish in order, all at once; return for each whether the broker has it."""
+        results = await asyncio.gather(
+            *(self._link.publish(topic, payload) for topic, payload in batch), return_exceptions=True
+        )
+        for result in results:
+            if isinstance(result, BaseException) and not isinstance(result, LinkDown):
+                raise result
+        return [not isinstance(result, BaseException) for result in results]
