@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final
 
@@ -21,7 +22,6 @@ from broker.backoff import Backoff
 from broker.link import Door, LinkDown, Received
 from broker.receipts import Receipts
 from broker.wire import Wire, dial
-from domain.errors import InvalidRequest, InvalidTopic
 from domain.topics import Topics
 
 PROTOCOL: Final = MQTTProtocolVersion.MQTTv311
@@ -66,7 +66,8 @@ class _Conversation:
         self._client = client
         self._wire = wire
         self._receive = receive
-        self._topics = topics
+        self._filters = topics.request_filters()
+        self._is_request = _matcher(self._filters)
         self._receipts = Receipts()
         self._blocked = False
         self._complained = False
@@ -87,7 +88,7 @@ class _Conversation:
         flags, code = await self._receipts.wait(_CONNACK)
         if code.is_failure:
             raise LinkDown(f"the broker refused the connection: {code}")
-        _, mid = self._client.subscribe([(each, 1) for each in self._topics.request_filters()])
+        _, mid = self._client.subscribe([(each, 1) for each in self._filters])
         refused = [str(code) for code in await self._receipts.wait(mid or _CONNACK) if code.is_failure]
         if refused:
             raise LinkDown(f"the broker will not let us hear requests: {', '.join(refused)}")
@@ -144,14 +145,6 @@ class _Conversation:
         except Exception:  # noqa: BLE001 - raised into paho it would leave half a packet there: a broken stream
             _log.exception("a request could not be taken in")
 
-    def _is_request(self, topic: str) -> bool:
-        """Tell a request, well named or not, from what an older session may still be subscribed to."""
-        try:
-            self._topics.parse(topic)
-        except InvalidRequest as error:
-            return not isinstance(error, InvalidTopic)
-        return True
-
     def _on_connect(self, _c: Client, _u: object, flags: ConnectFlags, code: ReasonCode, _p: object) -> None:
         self._receipts.settle(_CONNACK, (flags, code))
 
@@ -192,6 +185,11 @@ class _Conversation:
         self._blocked = False
 
 
+def _matcher(filters: Iterable[str]) -> Callable[[str], object]:
+    """Tell what our filters cover from what a session of old may be subscribed to: our own answers, say."""
+    return re.compile("|".join(re.escape(each).replace(r"\+", "[^/]+") for each in filters)).fullmatch
+
+
 def _nothing() -> None:
     """Acknowledge a QoS 0 message: there is nothing to say."""
 
@@ -199,7 +197,7 @@ def _nothing() -> None:
 class ExternalLink:
     """A ``Link`` over Mosquitto, EMQX and their like; the session on the broker outlives every connection."""
 
-    def __init__(  # noqa: PLR0913 - an address, a name and its secret
+    def __init__(
         self,
         *,
         host: str,

@@ -69,6 +69,10 @@ async def when_connected(link: ExternalLink) -> None:
             await asyncio.sleep(0.01)
 
 
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 async def test_a_start_without_a_broker_says_where_none_was(external_link):
     link = ExternalLink(host="127.0.0.1", port=(port := free_port()), topics=TOPICS)
     with pytest.raises(LinkDown, match=str(port)):
@@ -90,8 +94,10 @@ async def test_a_peer_that_never_answers_is_given_up(monkeypatch):
     monkeypatch.setattr("broker.mqtt.CONNECT_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         link = ExternalLink(host="127.0.0.1", port=silent.getsockname()[1], topics=TOPICS)
+        files = open_files()
         with pytest.raises(LinkDown, match="TimeoutError"):
             await link.start(RecordingDoor())
+        assert open_files() == files
 
 
 async def test_a_broker_that_does_not_know_us_is_reported_and_one_that_does_is_not(server, begin):
@@ -232,6 +238,19 @@ async def test_a_large_answer_to_a_device_that_reads_slowly_arrives_whole(server
         assert (await device.next()).payload == bytes([number]) * 200_000
 
 
+async def test_large_answers_given_just_before_closing_arrive_whole(server, begin, connect):
+    door = RecordingDoor()
+    link = await begin(server, door)
+    device = await connect(server, f"{UPDATE}/accepted")
+    await device.publish(UPDATE, b"{}")
+    request = await door.request()
+    for number in range(100):
+        request.answer(f"{UPDATE}/accepted", bytes([number]) * 200_000)
+    await link.close()
+    for number in range(100):
+        assert (await device.next()).payload == bytes([number]) * 200_000
+
+
 async def test_retained_messages_of_a_permissive_broker_are_ignored(start_mosquitto, begin, connect):
     server = await start_mosquitto([ALICE], retain_available="true")
     device = await connect(server)
@@ -290,10 +309,6 @@ async def test_another_topic_root_works(start_mosquitto, external_link):
         await device.publish(request, b"{}")
         assert (await device.next(f"{request}/accepted")).payload == b"{}"
     await link.close()
-
-
-def open_files() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 async def test_no_task_and_no_socket_is_left_behind(server, external_link):
