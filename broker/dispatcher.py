@@ -30,7 +30,7 @@ MAX_WAITING: Final = 10_000
 
 
 class Dispatcher:
-    """Implements ``broker.link.Door`` together with the notifier it was given."""
+    """Implements ``broker.link.Door``; what concerns notifications it passes on."""
 
     def __init__(
         self,
@@ -38,15 +38,14 @@ class Dispatcher:
         topics: Topics,
         *,
         clock: Callable[[], datetime],
-        greet: Callable[[str], None],
-        forget: Callable[[], None],
         max_waiting: int = MAX_WAITING,
     ) -> None:
         self._store = store
         self._topics = topics
         self._clock = clock
-        self._greet = greet
-        self._forget = forget
+        #: Who hears of new listeners and lost sessions; set before the link starts.
+        self.greet: Callable[[str], None] = _ignore
+        self.forget: Callable[[], None] = _ignore
         self._max_waiting = max_waiting
         self._inbox: deque[Received] = deque()
         self._arrived = asyncio.Event()
@@ -63,10 +62,10 @@ class Dispatcher:
         self._arrived.set()
 
     def subscribed(self, thing_name: str) -> None:
-        self._greet(thing_name)
+        self.greet(thing_name)
 
     def session_lost(self) -> None:
-        self._forget()
+        self.forget()
 
     # --- what the process calls ---
 
@@ -148,3 +147,7 @@ class Dispatcher:
 
 def _digest(payload: bytes) -> str:
     return blake2b(payload, digest_size=12).hexdigest()
+
+
+def _ignore(*_: object) -> None:
+    """Nobody wants to know."""

@@ -1,0 +1,71 @@
+"""``thingjobs serve``: everything in one process, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def serve_command(
+    *,
+    config: Annotated[Path | None, typer.Option(help="Settings file (TOML).")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Where the database lies.")] = None,
+    http_host: Annotated[str | None, typer.Option(help="Address of the REST API.")] = None,
+    http_port: Annotated[int | None, typer.Option(help="Port of the REST API; 0 for a free one.")] = None,
+    mqtt_host: Annotated[str | None, typer.Option(help="Address of the embedded broker.")] = None,
+    mqtt_port: Annotated[int | None, typer.Option(help="Port of the embedded broker; 0: free.")] = None,
+    insecure_devices: Annotated[
+        bool | None,
+        typer.Option("--insecure-devices", help="Let devices in without tokens (loopback only)."),
+    ] = None,
+    print_config: Annotated[bool, typer.Option("--print-config", help="Show the settings and end.")] = False,
+) -> None:
+    """Run the server: REST API, embedded MQTT broker, dispatcher and clock on one SQLite database."""
+    from cli import logs, settings  # noqa: PLC0415 - heavy imports only where needed
+
+    chosen = settings.load(
+        config=config,
+        data_dir=data_dir,
+        http_host=http_host,
+        http_port=http_port,
+        mqtt_host=mqtt_host,
+        mqtt_port=mqtt_port,
+        insecure_devices=insecure_devices,
+    )
+    if print_config:
+        typer.echo(settings.printable(chosen))
+        return
+    logs.configure(chosen.log_level, chosen.log_format)
+    asyncio.run(_serve(chosen))
+
+
+async def _serve(settings: object) -> None:
+    from cli.server import serving  # noqa: PLC0415
+    from cli.settings import Settings  # noqa: PLC0415
+
+    assert isinstance(settings, Settings)
+    async with serving(settings) as server:
+        typer.echo(f"REST API  {server.http_url}   (docs: {server.http_url}/docs)", err=True)
+        typer.echo(f"MQTT      {server.mqtt_address}", err=True)
+        await stopped()
+        typer.echo("stopping", err=True)
+
+
+async def stopped() -> None:
+    """Return on the first SIGINT or SIGTERM; the second one ends the process at once."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def first() -> None:
+        stop.set()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, first)
+    await stop.wait()

@@ -1,0 +1,183 @@
+"""One server process: builds the parts from the settings, starts them bottom up, stops them top down."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Final
+
+import structlog
+
+from api.app import ApiOptions, build
+from api.server import ApiServer
+from broker.credentials import DeviceCredentials
+from broker.dispatcher import Dispatcher
+from broker.embedded.link import EmbeddedLink
+from broker.link import Link
+from broker.mqtt import ExternalLink
+from broker.notifier import Notifier
+from broker.revocation import Revocation
+from broker.scheduler import Scheduler
+from cli.settings import Settings
+from domain.errors import Unavailable
+from domain.names import Arns
+from domain.registry import Registration
+from domain.topics import Topics
+from storage.policy import Policy
+from storage.signals import Signal
+from storage.store import Store
+
+log = structlog.get_logger(__name__)
+
+#: How long a stopping server works off what it has taken in.
+DRAIN: Final = 10.0
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server: where it is and what it is made of."""
+
+    settings: Settings
+    store: Store
+    link: Link
+    http_port: int
+
+    @property
+    def http_url(self) -> str:
+        host = self.settings.http_host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.http_port}"
+
+    @property
+    def mqtt_address(self) -> str:
+        if isinstance(self.link, EmbeddedLink):
+            return f"{self.settings.mqtt_host}:{self.link.port}"
+        return f"{self.settings.broker_host}:{self.settings.broker_port}"
+
+
+@asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[Server]:
+    """Run a server around the block. Raises ``JobsError`` if it cannot start.
+
+    Stopping: no new work, what was taken in is answered, answers are flushed, then the store is closed. A
+    part that dies, or a disk that fails, ends the block.
+    """
+    store = await asyncio.to_thread(Store.open, settings.data_dir)
+    try:
+        link = _link(settings, store)
+        engine = _engine(settings, store, link)
+        try:
+            await link.start(engine.dispatcher)
+            async with asyncio.TaskGroup() as tasks:
+                running = engine.run(tasks, store)
+                api = ApiServer(
+                    build(store, _api_options(settings, store, link, engine)),
+                    settings.http_host,
+                    settings.http_port,
+                )
+                await api.start()
+                try:
+                    yield Server(settings, store, link, api.port)
+                finally:
+                    await api.close()
+                    await link.stop_intake()
+                    await _drain(engine.dispatcher)
+                    for task in running:
+                        task.cancel()
+        finally:
+            await link.close()
+    finally:
+        await store.close()
+
+
+async def _drain(dispatcher: Dispatcher) -> None:
+    try:
+        async with asyncio.timeout(DRAIN):
+            await dispatcher.drain()
+    except TimeoutError:
+        log.warning("stopping with requests unanswered; devices will send them again")
+
+
+def _link(settings: Settings, store: Store) -> Link:
+    topics = Topics(settings.topic_root)
+    if settings.broker == "embedded":
+        return EmbeddedLink(
+            host=settings.mqtt_host,
+            port=settings.mqtt_port,
+            topics=topics,
+            authenticate=DeviceCredentials(store, insecure=settings.insecure_devices),
+        )
+    password = settings.broker_password
+    return ExternalLink(
+        host=settings.broker_host or "",
+        port=settings.broker_port,
+        topics=topics,
+        username=settings.broker_username,
+        password=None if password is None else password.get_secret_value(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """The parts that work between the store and the link."""
+
+    dispatcher: Dispatcher
+    notifier: Notifier
+    scheduler: Scheduler
+    revocation: Revocation
+
+    def run(self, tasks: asyncio.TaskGroup, store: Store) -> list[asyncio.Task[None]]:
+        """Start every part; one that ends by an error takes the server down."""
+        return [
+            tasks.create_task(self.dispatcher.run(), name="dispatcher"),
+            tasks.create_task(self.notifier.run(), name="notifier"),
+            tasks.create_task(self.scheduler.run(), name="scheduler"),
+            tasks.create_task(self.revocation.run(), name="revocation"),
+            tasks.create_task(_fail_with(store), name="disk watch"),
+        ]
+
+
+async def _fail_with(store: Store) -> None:
+    await store.failed.wait()
+    raise Unavailable("the disk failed under a commit; stopping, since nothing more can be promised")
+
+
+def _engine(settings: Settings, store: Store, link: Link) -> Engine:
+    topics = Topics(settings.topic_root)
+    dispatcher = Dispatcher(store, topics, clock=now)
+    notifier = Notifier(store, link, topics, clock=now, replied=dispatcher.replied)
+    dispatcher.greet, dispatcher.forget = notifier.greet, notifier.forget
+    scheduler = Scheduler(store, clock=now)
+    revocation = Revocation(store, link, clock=now)
+    store.listen(Signal.MARKS, notifier.wake)
+    store.listen(Signal.AGENDA, scheduler.wake)
+    store.listen(Signal.REVOKED, revocation.wake)
+    return Engine(dispatcher, notifier, scheduler, revocation)
+
+
+def _api_options(settings: Settings, store: Store, link: Link, engine: Engine) -> ApiOptions:
+    def ready() -> Mapping[str, bool]:
+        ticked = engine.scheduler.last_tick_at
+        return {
+            "store": store.ready,
+            "broker": link.connected,
+            "clock": ticked is not None and (now() - ticked).total_seconds() < 60,
+        }
+
+    key = settings.api_key
+    return ApiOptions(
+        arns=Arns(settings.partition, settings.region, settings.account),
+        policy=Policy(Registration(settings.registration)),
+        api_key=None if key is None else key.get_secret_value(),
+        clock=now,
+        ready=ready,
+        version=version("thingjobs"),
+        links={},
+    )
