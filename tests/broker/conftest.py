@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mosquitto_server import BINARY, DISPATCHER, HINT, PASSWD, MosquittoServer, secret
@@ -34,14 +35,14 @@ async def start_mosquitto(tmp_path: Path, requirement: Callable[..., None]) -> A
 def external_link() -> Callable[[MosquittoServer], ExternalLink]:
     """Give a link to this server that is not started yet; always the same client id, as a dispatcher has."""
 
-    def make(server: MosquittoServer, topics: Topics | None = None) -> ExternalLink:
+    def make(server: MosquittoServer, **options: Any) -> ExternalLink:
         return ExternalLink(
             host="127.0.0.1",
             port=server.port,
-            topics=topics or Topics(),
             client_id=DISPATCHER,
             username=DISPATCHER,
             password=secret(DISPATCHER),
+            **{"topics": Topics(), **options},
         )
 
     return make

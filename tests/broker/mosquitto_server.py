@@ -78,12 +78,23 @@ class MosquittoServer:
         """End it as a crash would: what it held in memory is gone."""
         await self._end(signal.SIGKILL)
 
+    def pause(self) -> None:
+        """Let it hang: connections stay open and nothing is answered."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._signal(signal.SIGCONT)
+
     def forget(self) -> None:
         """Remove what it has stored (while it is down): the next start knows no session."""
         self.data.unlink(missing_ok=True)
 
     def log(self) -> str:
         return (self._directory / "mosquitto.log").read_text()
+
+    def _signal(self, which: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(which)
 
     async def _end(self, how: signal.Signals) -> None:
         process, self._process = self._process, None

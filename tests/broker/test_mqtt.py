@@ -35,8 +35,8 @@ async def begin(external_link) -> AsyncIterator[Begin]:
     """Give ``await begin(server, door)``: a started link, closed after the test."""
     async with AsyncExitStack() as stack:
 
-        async def start(server: MosquittoServer, door: Any) -> ExternalLink:
-            link = external_link(server)
+        async def start(server: MosquittoServer, door: Any, **options: Any) -> ExternalLink:
+            link = external_link(server, **options)
             stack.push_async_callback(link.close)
             await link.start(door)
             return link
@@ -210,6 +210,17 @@ async def test_publishes_on_their_way_when_the_broker_dies_end_in_link_down(serv
     assert any(isinstance(each, LinkDown) for each in outcomes)
 
 
+async def test_a_broker_that_hangs_counts_as_lost_and_is_found_again(server, begin):
+    link = await begin(server, RecordingDoor(), keepalive=1)
+    server.pause()
+    async with asyncio.timeout(20):
+        with pytest.raises(LinkDown):
+            await link.publish(TOPICS.notify(ALICE), b"{}")
+    assert not link.connected
+    server.resume()
+    await when_connected(link)
+
+
 async def test_closing_while_the_broker_is_away_ends_at_once(server, begin):
     link = await begin(server, RecordingDoor())
     await server.kill()
@@ -301,7 +312,7 @@ async def test_a_door_that_fails_does_not_break_the_stream(server, begin, connec
 async def test_another_topic_root_works(start_mosquitto, external_link):
     server = await start_mosquitto([ALICE], acl=shipped_acl().replace("$aws/things", "fleet/of/things"))
     topics = Topics("fleet/of/things")
-    link = external_link(server, topics)
+    link = external_link(server, topics=topics)
     await link.start(EchoDoor())
     async with Device(server.port, ALICE, password=secret(ALICE)) as device:
         await device.subscribe(topics.everything(ALICE))
