@@ -1,0 +1,94 @@
+"""From a row of the table to what aiohttp calls: check every part of the request, call, send the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final, TypeVar
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from pydantic import ValidationError
+
+from api import bodies
+from api.call import ApiOptions, Call
+from api.errors import invalid, shown
+from api.route import Route
+from api.shapes import Answer, Nothing, Request
+from domain import names
+from domain.errors import InvalidRequest, NotFound
+from storage.store import Store
+
+M = TypeVar("M", bound=Request)
+
+#: The parameters of all paths: how they are checked, and what is missing when they cannot exist.
+PATH: Final[Mapping[str, tuple[Callable[[str], str], str]]] = {
+    "jobId": (names.job_id, "job"),
+    "jobTemplateId": (names.template_id, "job template"),
+    "thingName": (names.thing_name, "thing"),
+    "thingGroupName": (names.group_name, "thing group"),
+}
+
+
+def bind(route: Route, store: Store, options: ApiOptions) -> Handler:
+    """Return the handler of one row."""
+
+    async def handle(request: web.Request) -> web.Response:
+        call = Call(
+            store=store,
+            options=options,
+            path=_path(request.match_info),
+            query=_query(request, route.query),
+            body=await _body(request, route, options),
+            at=options.clock(),
+        )
+        return _respond(await route.handler(call), route)
+
+    return handle
+
+
+def _path(found: Mapping[str, str]) -> Mapping[str, str]:
+    for name, value in found.items():
+        check, noun = PATH[name]
+        try:
+            check(value)
+        except InvalidRequest:
+            # A name that no such thing can have is a name that no such thing has.
+            raise NotFound(f"There is no {noun} {shown(value)}") from None
+    return dict(found)
+
+
+def _query(request: web.Request, model: type[M]) -> M:
+    given = request.query
+    twice = next((name for name in given if len(given.getall(name)) > 1), None)
+    if twice is not None:
+        raise InvalidRequest(f"query parameter {shown(twice)} is given more than once")
+    return _validated(model, dict(given), noun="query parameter")
+
+
+async def _body(request: web.Request, route: Route, options: ApiOptions) -> Request:
+    if route.body is Nothing:
+        return Nothing()
+    parsed = await bodies.read(request, limit=route.limit, seconds=options.body_seconds)
+    if not isinstance(parsed, dict):
+        raise InvalidRequest("the body must be a JSON object")
+    checked: Request = _validated(route.body, parsed, noun="member")
+    return checked
+
+
+def _validated(model: type[M], raw: Mapping[str, object], *, noun: str) -> M:
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        raise invalid(error, noun=noun) from None
+
+
+def _respond(answer: Answer, route: Route) -> web.Response:
+    headers = {}
+    if route.location is not None:
+        headers["Location"] = route.location.format_map(answer.model_dump())
+    return web.Response(
+        status=answer.http_status,
+        body=answer.model_dump_json().encode(),
+        content_type="application/json",
+        headers=headers,
+    )

@@ -1,0 +1,90 @@
+"""Reading a JSON body that is not trusted: bounded in size, time and depth, and without ambiguities."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any, Final
+
+from aiohttp import web
+from pydantic_core import from_json
+
+from api.errors import Refusal, shown
+from domain.errors import InvalidJson
+
+#: A document has 20 levels at most and lies one level down.
+MAX_DEPTH: Final = 24
+#: What a web page may send anywhere without asking; our clients do not mean JSON by it.
+_NOT_JSON: Final = frozenset({"multipart/form-data", "application/x-www-form-urlencoded", "text/html"})
+
+
+async def read(request: web.Request, *, limit: int, seconds: float) -> object:
+    """Return the parsed body, ``{}`` if there is none.
+
+    Raises ``Refusal`` for size, type, encoding and slowness, ``InvalidJson`` for the content.
+    """
+    raw = await _receive(request, limit=limit, seconds=seconds)
+    if not raw.strip():
+        return {}
+    if request.content_type in _NOT_JSON:
+        raise Refusal(415, f"Content-Type {request.content_type} is not application/json")
+    return parse(raw)
+
+
+async def _receive(request: web.Request, *, limit: int, seconds: float) -> bytes:
+    encoding = request.headers.get("Content-Encoding", "identity")
+    if encoding.strip().lower() != "identity":
+        raise Refusal(415, f"Content-Encoding {shown(encoding)} is not supported; send it plain", close=True)
+    too_large = Refusal(413, f"the body is larger than {limit} bytes", close=True)
+    if (request.content_length or 0) > limit:
+        raise too_large
+    raw = bytearray()
+    try:
+        async with asyncio.timeout(seconds):
+            async for chunk in request.content.iter_any():
+                raw += chunk
+                if len(raw) > limit:
+                    raise too_large
+    except TimeoutError:
+        raise Refusal(408, f"the body did not arrive within {seconds:g} seconds", close=True) from None
+    except (web.RequestPayloadError, ConnectionError) as error:
+        raise Refusal(400, "the body is not framed as HTTP asks", close=True) from error
+    return bytes(raw)
+
+
+def parse(raw: bytes) -> object:
+    """Return what the JSON text says; raises ``InvalidJson`` where readers could differ about that."""
+    try:
+        # The Rust parser refuses what the standard one lets through: NaN, lone surrogates, bad UTF-8.
+        parsed = from_json(raw, allow_inf_nan=False)
+        json.loads(raw, object_pairs_hook=_distinct)
+    except ValueError as error:
+        raise InvalidJson(f"the body is not valid JSON: {error}") from None
+    except RecursionError:
+        raise InvalidJson(f"the body is nested deeper than {MAX_DEPTH} levels") from None
+    if _depth(parsed) > MAX_DEPTH:
+        raise InvalidJson(f"the body is nested deeper than {MAX_DEPTH} levels")
+    return parsed
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the name {shown(twice)} stands twice in one object")
+    return found
+
+
+def _depth(node: object) -> int:
+    """Return the depth, walking level by level: no recursion, however deep."""
+    depth, level = 0, [node]
+    while level:
+        depth += 1
+        level = [
+            child
+            for parent in level
+            if isinstance(parent, dict | list)
+            for child in (parent.values() if isinstance(parent, dict) else parent)
+        ]
+    return depth - 1

@@ -1,0 +1,46 @@
+"""One call of one operation: what a handler gets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from api.shapes import Request
+from domain.names import Arns
+from storage.policy import Policy
+from storage.store import Store
+
+Q = TypeVar("Q", bound=Request)
+B = TypeVar("B", bound=Request)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiOptions:
+    """What the door is told. Without ``api_key`` it serves callers on this machine only."""
+
+    arns: Arns
+    policy: Policy
+    api_key: str | None
+    clock: Callable[[], datetime]
+    ready: Callable[[], Mapping[str, bool]]
+    version: str
+    links: Mapping[str, str] = field(default_factory=dict)
+    #: Names besides loopback's by which callers without a key may call us.
+    hosts: frozenset[str] = frozenset()
+    #: Requests answered at a time; more are told to come again.
+    in_flight: int = 128
+    body_seconds: float = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call(Generic[Q, B]):
+    """What a handler gets: the parts of the request, checked, and the means to answer."""
+
+    store: Store
+    options: ApiOptions
+    at: datetime
+    path: Mapping[str, str]
+    query: Q
+    body: B

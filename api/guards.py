@@ -1,0 +1,82 @@
+"""Who may ask at all: the bearer key, or without one only this machine and no foreign web page."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from typing import Final
+from urllib.parse import urlsplit
+
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler, Middleware
+
+from api.call import ApiOptions
+from api.errors import Refusal, shown
+
+#: For probes, which carry no key and may call us by any name.
+OPEN: Final = frozenset({"/healthz", "/readyz"})
+_SAFE: Final = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
+
+
+def guards(options: ApiOptions) -> Middleware:
+    """Return the middleware that refuses strangers and takes no more than ``options.in_flight`` at a time."""
+    key = None if options.api_key is None else options.api_key.encode()
+    in_flight = 0
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        nonlocal in_flight
+        if request.path in OPEN:
+            return await handler(request)
+        if key is None:
+            _refuse_rebinding(request, options.hosts)
+            _refuse_foreign_page(request)
+        else:
+            _refuse_without(key, request)
+        if in_flight >= options.in_flight:
+            raise Refusal(503, f"{options.in_flight} requests are being answered already", Retry_After="1")
+        in_flight += 1
+        try:
+            return await handler(request)
+        finally:
+            in_flight -= 1
+
+    return check
+
+
+def _refuse_without(key: bytes, request: web.Request) -> None:
+    scheme, _, given = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+    right = hmac.compare_digest(given.strip().encode(errors="surrogateescape"), key)
+    if scheme.lower() != "bearer" or not right:
+        reason = "this server needs an API key: Authorization: Bearer <key>"
+        raise Refusal(401, reason, close=True, WWW_Authenticate='Bearer realm="thingjobs"')
+
+
+def _refuse_rebinding(request: web.Request, hosts: frozenset[str]) -> None:
+    """Refuse a name that somebody else's DNS points at us: a web page of theirs would count as ours."""
+    host = _host(request.headers.get(hdrs.HOST, ""))
+    local = request.get_extra_info("sockname", ("",))[0]
+    if host != "localhost" and host not in hosts and host != local and not _is_loopback(host):
+        raise Refusal(403, f"Host {shown(host)} is not a name of this server; use localhost", close=True)
+
+
+def _refuse_foreign_page(request: web.Request) -> None:
+    origin = request.headers.get(hdrs.ORIGIN)
+    if origin is None or request.method in _SAFE:
+        return
+    if urlsplit(origin).netloc.lower() != request.headers.get(hdrs.HOST, "").lower():
+        raise Refusal(403, f"Origin {shown(origin)} may not change anything here", close=True)
+
+
+def _host(header: str) -> str:
+    """Return the host without port and brackets."""
+    if header.startswith("["):
+        return header[1:].partition("]")[0].lower()
+    return header.partition(":")[0].lower()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

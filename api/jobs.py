@@ -1,0 +1,111 @@
+"""Operations on jobs: thin translations onto the verbs of the store."""
+
+from __future__ import annotations
+
+from api.call import Call
+from api.requests import (
+    Associate,
+    CancelJob,
+    CreateJob,
+    DeleteJob,
+    DeleteJobQuery,
+    ListJobs,
+    ReadJob,
+    TimeoutConfig,
+    UpdateJob,
+)
+from api.schema import (
+    Associated,
+    Canceled,
+    Deleted,
+    GotDocument,
+    GotJob,
+    JobCreated,
+    JobList,
+    Updated,
+)
+from api.shapes import Nothing
+from api.views import job_view
+from domain.job import NewJob
+from storage import jobs
+
+
+def timeouts(config: TimeoutConfig | None) -> dict[str, int]:
+    """Return a time-out configuration as the domain keeps it."""
+    return {} if config is None else config.model_dump(by_alias=True, exclude_unset=True)
+
+
+async def create(call: Call[Nothing, CreateJob]) -> JobCreated:
+    asked = call.body
+    new = NewJob(
+        targets=tuple(asked.targets),
+        target_selection=asked.target_selection,
+        job_id=asked.job_id,
+        document=asked.document,
+        template_id=asked.template_id,
+        description=asked.description,
+        timeout_config=timeouts(asked.timeout_config),
+        client_token=asked.client_token,
+    )
+    job = await call.store.write(jobs.create, new, policy=call.options.policy, at=call.at)
+    return JobCreated(job_id=job.job_id, job_arn=call.options.arns.job(job.job_id))
+
+
+async def get(call: Call[ReadJob, Nothing]) -> GotJob:
+    job = await call.store.read(jobs.get, call.path["jobId"])
+    return GotJob(job=job_view(job, call.options.arns, extended=bool(call.query.extended)))
+
+
+async def document(call: Call[Nothing, Nothing]) -> GotDocument:
+    return GotDocument(document=await call.store.read(jobs.document, call.path["jobId"]))
+
+
+async def page(call: Call[ListJobs, Nothing]) -> JobList:
+    asked = call.query
+    found = await call.store.read(
+        jobs.page,
+        status=asked.status,
+        target_selection=asked.target_selection,
+        max_results=asked.max_results,
+        next_token=asked.next_token,
+    )
+    views = tuple(job_view(job, call.options.arns, extended=bool(asked.extended)) for job in found.items)
+    return JobList(jobs=views, next_token=found.next_token)
+
+
+async def update(call: Call[Nothing, UpdateJob]) -> Updated:
+    asked = call.body
+    given = "timeout_config" in asked.model_fields_set
+    await call.store.write(
+        jobs.update,
+        call.path["jobId"],
+        description=asked.description,
+        timeout_config=timeouts(asked.timeout_config) if given else None,
+        at=call.at,
+    )
+    return Updated()
+
+
+async def associate(call: Call[Nothing, Associate]) -> Associated:
+    await call.store.write(
+        jobs.associate, call.path["jobId"], call.body.targets, policy=call.options.policy, at=call.at
+    )
+    return Associated()
+
+
+async def cancel(call: Call[Nothing, CancelJob]) -> Canceled:
+    await call.store.write(
+        jobs.cancel,
+        call.path["jobId"],
+        comment=call.body.comment,
+        reason_code=None,
+        force=bool(call.body.force),
+        at=call.at,
+    )
+    return Canceled()
+
+
+async def delete(call: Call[DeleteJobQuery, DeleteJob]) -> Deleted:
+    force = call.body.force if call.query.force is None else call.query.force
+    await call.store.write(jobs.delete, call.path["jobId"], force=bool(force), at=call.at)
+    return Deleted()

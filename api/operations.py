@@ -1,0 +1,46 @@
+"""What the server tells of itself: that it lives, whether it is ready, and where things are."""
+
+from __future__ import annotations
+
+from api.call import Call
+from api.shapes import Answer, Nothing
+
+
+class Alive(Answer):
+    status: str = "ok"
+
+
+class Ready(Answer):
+    """503 while a part is not ready; ``error`` names those parts."""
+
+    ready: bool
+    parts: dict[str, bool]
+    error: str | None = None
+
+    @property
+    def http_status(self) -> int:
+        return 200 if self.ready else 503
+
+
+class About(Answer):
+    name: str = "thingjobs"
+    version: str
+    links: dict[str, str]
+
+
+async def alive(call: Call[Nothing, Nothing]) -> Alive:
+    del call
+    return Alive()
+
+
+async def ready(call: Call[Nothing, Nothing]) -> Ready:
+    parts = dict(call.options.ready())
+    failing = [name for name, is_ready in parts.items() if not is_ready]
+    if failing:
+        return Ready(ready=False, parts=parts, error=f"not ready: {', '.join(failing)}")
+    return Ready(ready=True, parts=parts)
+
+
+async def about(call: Call[Nothing, Nothing]) -> About:
+    own = {"openapi": "/openapi.json", "docs": "/docs", "health": "/healthz", "readiness": "/readyz"}
+    return About(version=call.options.version, links={**own, **call.options.links})

@@ -1,0 +1,224 @@
+"""What operators ask about jobs, executions and templates: bodies and queries of the customer's document."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic.json_schema import SkipJsonSchema
+
+from api.fields import (
+    DETAIL_SCHEMA,
+    NOT_NULL,
+    ClientToken,
+    Counter,
+    Document,
+    Flag,
+    JobId,
+    NotHonoured,
+    QueryCounter,
+    QueryFlag,
+    Targets,
+    TemplateArn,
+    Text,
+    Whole,
+    pairs,
+)
+from api.shapes import Paging, Request
+from domain.details import status_details
+from domain.execution import Status
+from domain.job import JobStatus, TargetSelection
+from domain.timeouts import MAX_MINUTES, MIN_MINUTES
+
+_Minutes = Annotated[Whole, Field(ge=MIN_MINUTES, le=MAX_MINUTES)]
+
+
+class TimeoutConfig(Request):
+    """How long an execution may be IN_PROGRESS; empty means for ever."""
+
+    in_progress_timeout_in_minutes: Annotated[_Minutes | SkipJsonSchema[None], NOT_NULL] = None
+
+
+class Configured(Request):
+    """The AWS members that go with jobs and templates alike."""
+
+    timeout_config: TimeoutConfig | None = None
+    abort_config: NotHonoured = None
+    job_executions_retry_config: NotHonoured = None
+    job_executions_rollout_config: NotHonoured = None
+    presigned_url_config: NotHonoured = None
+
+
+class CreateJob(Configured):
+    """S4. A job made from a template may leave ``document`` out."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"required": ["document"], "properties": {"document": {"not": {"type": "null"}}}},
+                {"required": ["jobTemplateId"], "properties": {"jobTemplateId": {"type": "string"}}},
+                {"required": ["jobTemplateArn"], "properties": {"jobTemplateArn": {"type": "string"}}},
+            ]
+        }
+    )
+
+    targets: Targets
+    target_selection: TargetSelection
+    document: Document | None = None
+    description: Text | None = None
+    job_id: JobId | None = None
+    client_token: ClientToken | None = None
+    job_template_id: JobId | None = None
+    job_template_arn: TemplateArn | None = None
+    destination_package_versions: NotHonoured = None
+    document_parameters: NotHonoured = None
+    document_source: NotHonoured = None
+    namespace_id: NotHonoured = None
+    scheduling_config: NotHonoured = None
+    tags: NotHonoured = None
+
+    @property
+    def template_id(self) -> str | None:
+        from_arn = self.job_template_arn and self.job_template_arn.rpartition("/")[2]
+        return self.job_template_id or from_arn
+
+    @model_validator(mode="after")
+    def _has_one_document(self) -> CreateJob:
+        if self.document is None and self.template_id is None:
+            raise ValueError("document is required, unless jobTemplateId or jobTemplateArn names a template")
+        if self.job_template_id and self.job_template_arn:
+            named = self.job_template_arn.rpartition("/")[2]
+            if named != self.job_template_id:
+                raise ValueError(f"jobTemplateId {self.job_template_id} and jobTemplateArn {named} differ")
+        return self
+
+
+class CreateTemplate(Configured):
+    """S5."""
+
+    document: Document
+    description: Text
+    job_template_id: JobId | None = None
+    destination_package_versions: NotHonoured = None
+    document_source: NotHonoured = None
+    maintenance_windows: NotHonoured = None
+    tags: NotHonoured = None
+
+
+class UpdateJob(Request):
+    """S17. Null is no description."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"anyOf": [{"required": ["description"]}, {"required": ["timeoutConfig"]}]}
+    )
+
+    description: Annotated[Text | SkipJsonSchema[None], NOT_NULL] = None
+    timeout_config: Annotated[TimeoutConfig | SkipJsonSchema[None], NOT_NULL] = None
+    abort_config: NotHonoured = None
+    job_executions_retry_config: NotHonoured = None
+    job_executions_rollout_config: NotHonoured = None
+    presigned_url_config: NotHonoured = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> UpdateJob:
+        if not self.model_fields_set & {"description", "timeout_config"}:
+            raise ValueError("description is required (or timeoutConfig)")
+        return self
+
+
+class Associate(Request):
+    """S1."""
+
+    targets: Targets
+
+
+class CancelJob(Request):
+    """S2."""
+
+    comment: Text | None = None
+    force: Flag | None = None
+
+
+class DeleteJob(Request):
+    """S6, in the body."""
+
+    force: Flag | None = None
+
+
+class DeleteJobQuery(Request):
+    """S6, in the query, which wins."""
+
+    force: QueryFlag | None = None
+
+
+class DeleteExecution(Request):
+    """S7, in the body."""
+
+    execution_number: Counter | None = None
+    force: Flag | None = None
+
+
+class DeleteExecutionQuery(Request):
+    """S7, in the query, which wins."""
+
+    execution_number: QueryCounter | None = None
+    force: QueryFlag | None = None
+
+
+_Details = Annotated[
+    dict[str, Any],
+    WithJsonSchema(pairs(properties={"detailsMap": pairs()})),
+]
+_DetailsMap = Annotated[dict[str, Any], WithJsonSchema(pairs())]
+_Detail = Annotated[Any, WithJsonSchema(DETAIL_SCHEMA)]
+
+
+class CancelExecution(Request):
+    """S3. Its four ways to say details are one map in the end."""
+
+    expected_version: Counter | None = None
+    status_details: _Details | None = None
+    details_map: _DetailsMap | None = None
+    action: _Detail | None = None
+    progress: _Detail | None = None
+    force: Flag | None = None
+
+    @property
+    def merged(self) -> dict[str, Any]:
+        """Return all pairs given; the later way of saying wins (contract 5.3, A14)."""
+        flat = dict(self.status_details or {})
+        nested = flat.pop("detailsMap", None)
+        if nested is not None and not isinstance(nested, dict):
+            raise ValueError("statusDetails.detailsMap must be an object of name-value pairs")
+        single = {"action": self.action, "progress": self.progress}
+        return {
+            **(nested or {}),
+            **flat,
+            **(self.details_map or {}),
+            **{name: value for name, value in single.items() if value is not None},
+        }
+
+    @model_validator(mode="after")
+    def _details_are_legal(self) -> CancelExecution:
+        status_details(self.merged)
+        return self
+
+
+class ListJobs(Paging):
+    """S13."""
+
+    status: JobStatus | None = None
+    target_selection: TargetSelection | None = None
+    extended: QueryFlag | None = None
+
+
+class ListExecutions(Paging):
+    """S14, S15: the document says "Job's status"; it means an execution's."""
+
+    status: Status | None = None
+
+
+class ReadJob(Request):
+    """S9."""
+
+    extended: QueryFlag | None = None

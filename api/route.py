@@ -1,0 +1,41 @@
+"""A row of the table of routes. Its models are those of the handler's signature, said once and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Final, get_args, get_type_hints
+
+from api.call import Call
+from api.shapes import Answer, Request
+
+#: Documents have 32 KB; 10,000 names of up to 130 bytes come in lists.
+DEFAULT_LIMIT: Final = 128 * 1024
+LISTS_LIMIT: Final = 2 * 1024 * 1024
+
+Handler = Callable[[Call[Any, Any]], Awaitable[Answer]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One operation. ``errors`` are the statuses beside those that every operation may answer with."""
+
+    method: str
+    path: str
+    name: str
+    handler: Handler
+    summary: str = field(kw_only=True)
+    errors: tuple[int, ...] = field(kw_only=True, default=(404, 422))
+    #: Bytes of body.
+    limit: int = field(kw_only=True, default=DEFAULT_LIMIT)
+    #: Where what was created is found, in terms of the answer's members.
+    location: str | None = field(kw_only=True, default=None)
+    query: type[Request] = field(init=False)
+    body: type[Request] = field(init=False)
+    answer: type[Answer] = field(init=False)
+
+    def __post_init__(self) -> None:
+        hints = get_type_hints(self.handler)
+        query, body = get_args(hints["call"])
+        for name, model in (("query", query), ("body", body), ("answer", hints["return"])):
+            object.__setattr__(self, name, model)

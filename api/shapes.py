@@ -1,0 +1,46 @@
+"""What every body, every query and every answer has in common."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from api.fields import NextToken, QueryNumber
+from storage.pages import MAX_RESULTS
+
+
+class Request(BaseModel):
+    """A body or a query. Unknown members are refused: a typo must not go out to a fleet as a default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel)
+
+
+class Nothing(Request):
+    """No body is read; no query parameter is known."""
+
+
+class Paging(Request):
+    """How every list is asked for."""
+
+    max_results: Annotated[QueryNumber, Field(ge=1, le=MAX_RESULTS)] = MAX_RESULTS
+    next_token: NextToken = None
+
+
+class Answer(BaseModel):
+    """A body that is sent with 200, unless it says otherwise."""
+
+    model_config = ConfigDict(
+        frozen=True, alias_generator=to_camel, validate_by_name=True, serialize_by_alias=True
+    )
+
+    @property
+    def http_status(self) -> int:
+        return 200
+
+
+class Error(Answer):
+    """Every failure, whatever its status."""
+
+    error: Annotated[str, Field(description="The reason; it names the field and the value")]

@@ -1,0 +1,108 @@
+"""From domain values to the answers that show them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from api.registry_schema import GroupView, ThingView
+from api.schema import (
+    Details,
+    ExecutionSummary,
+    ExecutionView,
+    JobProcessDetails,
+    JobView,
+    TemplateView,
+)
+from domain.execution import Execution, Status
+from domain.job import Job, JobStatus, Template
+from domain.names import Arns
+from domain.registry import Group, Thing
+from domain.timeouts import seconds_left
+
+
+def job_view(job: Job, arns: Arns, *, extended: bool) -> JobView:
+    """Show a job; SCHEDULED is no status of the customer's document, so it takes ``extended`` to see it."""
+    scheduled = job.status is JobStatus.SCHEDULED
+    return JobView(
+        job_arn=arns.job(job.job_id),
+        job_id=job.job_id,
+        targets=job.targets,
+        target_selection=job.target_selection,
+        description=job.description,
+        status=JobStatus.IN_PROGRESS if scheduled and not extended else job.status,
+        created_at=job.created_at,
+        last_updated_at=job.last_updated_at,
+        completed_at=job.completed_at,
+        comment=job.comment,
+        reason_code=job.reason_code,
+        force_canceled=job.force_canceled,
+        is_concurrent=job.is_concurrent,
+        timeout_config=dict(job.timeout_config),
+        job_process_details=_process_details(job),
+    )
+
+
+def _process_details(job: Job) -> JobProcessDetails:
+    counts = {f"number_of_{status.value.lower()}_things": job.counts.get(status, 0) for status in Status}
+    return JobProcessDetails(**counts)
+
+
+def template_view(template: Template, arns: Arns) -> TemplateView:
+    return TemplateView(
+        job_template_arn=arns.template(template.template_id),
+        job_template_id=template.template_id,
+        document=template.document,
+        description=template.description,
+        created_at=template.created_at,
+        timeout_config=dict(template.timeout_config),
+    )
+
+
+def execution_view(execution: Execution, arns: Arns, *, at: datetime) -> ExecutionView:
+    return ExecutionView(
+        job_id=execution.job_id,
+        status=execution.status,
+        status_details=Details(details_map=dict(execution.status_details)),
+        thing_arn=arns.thing(execution.thing_name),
+        queued_at=execution.queued_at,
+        started_at=execution.started_at,
+        last_updated_at=execution.last_updated_at,
+        execution_number=str(execution.execution_number),
+        version_number=execution.version_number,
+        force_canceled=execution.force_canceled,
+        approximate_seconds_before_timed_out=seconds_left(execution, at=at),
+    )
+
+
+def summary(execution: Execution) -> ExecutionSummary:
+    return ExecutionSummary(
+        status=execution.status,
+        queued_at=execution.queued_at,
+        started_at=execution.started_at,
+        last_updated_at=execution.last_updated_at,
+        execution_number=str(execution.execution_number),
+    )
+
+
+def thing_view(thing: Thing, arns: Arns) -> ThingView:
+    return ThingView(
+        thing_name=thing.thing_name,
+        thing_arn=arns.thing(thing.thing_name),
+        thing_id=thing.thing_id,
+        attributes=dict(thing.attributes),
+        time_zone=thing.time_zone,
+        version=thing.version,
+        created_at=thing.created_at,
+    )
+
+
+def group_view(group: Group, arns: Arns) -> GroupView:
+    return GroupView(
+        thing_group_name=group.group_name,
+        thing_group_arn=arns.group(group.group_name),
+        thing_group_id=group.group_id,
+        description=group.description,
+        parent_group_name=group.parent_name,
+        version=group.version,
+        created_at=group.created_at,
+    )
