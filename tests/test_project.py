@@ -1,5 +1,6 @@
 """The project agrees with itself: lock, CI, README, Makefile, changelog, packages."""
 
+import os
 import re
 import subprocess
 import sys
@@ -88,6 +89,20 @@ def test_an_unknown_target_is_refused_with_the_list():
     )
     assert answer.returncode == 2
     assert "test" in answer.stdout
+
+
+def test_a_python_that_is_asked_for_is_never_replaced_by_another():
+    environment = {**os.environ, "PYTHON": "/bin/false"}
+    answer = subprocess.run(
+        [sys.executable, "tools/dev.py", "setup"],
+        cwd=ROOT,
+        env=environment,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert answer.returncode == 1
+    assert "PYTHON=/bin/false is not Python 3.11 to 3.14" in answer.stdout
 
 
 def test_the_changelog_starts_with_this_version():

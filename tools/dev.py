@@ -32,19 +32,18 @@ class Target(NamedTuple):
 def run(command: Sequence[str]) -> int:
     """Run one step to its end, also when we are told to stop: its output must not trail behind ours."""
     step = subprocess.Popen(list(command), cwd=str(ROOT))
-
-    def stop(number: int, _frame: object) -> NoReturn:
-        step.terminate()
-        step.wait()
-        sys.exit(128 + number)
-
-    signal.signal(signal.SIGTERM, stop)
     try:
         code = step.wait()
-    except KeyboardInterrupt:  # the terminal has told the step as well
+    except BaseException:  # Ctrl-C, or SIGTERM by ``stop``
+        step.terminate()
         step.wait()
         raise
     return code if code >= 0 else 128 - code
+
+
+def stop(number: int, _frame: object) -> NoReturn:
+    """End on a signal, by way of whoever is waiting for a step."""
+    sys.exit(128 + number)
 
 
 def become(command: Sequence[str]) -> NoReturn:
@@ -191,6 +190,7 @@ def main(name: str = "help", *arguments: str) -> int:
     if target is None:
         say(f"no target {name!r}; there are: {', '.join(TARGETS)}")
         return 2
+    signal.signal(signal.SIGTERM, stop)
     try:
         return target.task(list(arguments))
     except SetupFailed as failure:
