@@ -18,6 +18,7 @@ class Kind(StrEnum):
     STARTED = "started"
     RESUMED = "resumed"
     PROGRESS = "progress"
+    UPDATED = "updated"
     FINISHED = "finished"
     GONE = "gone"
 

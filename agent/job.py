@@ -53,12 +53,15 @@ class Job:
         self, *, action: str | None = None, percent: float | None = None, **more: object
     ) -> None:
         """Tell how far it is. Returns at once: what comes faster than the interval is sent as one."""
-        news = {"action": action, "progress": None if percent is None else f"{percent:.0f}%", **more}
-        self._details |= fit(news)
-        self._news.set()
-        self._noted(self._details)
+        self.note({"action": action, "progress": None if percent is None else f"{percent:.0f}%", **more})
         # A handler that only computes and reports must still leave room for the report to go out.
         await asyncio.sleep(0)
+
+    def note(self, details: Mapping[str, object]) -> None:
+        """Tell the same from a callback; ``details`` are laid over those told before."""
+        self._details |= fit(details)
+        self._news.set()
+        self._noted(self._details)
 
     async def step(self, minutes: int) -> None:
         """Give the current step ``minutes`` before the server ends the job as timed out; -1 lifts that."""

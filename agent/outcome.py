@@ -24,12 +24,12 @@ class Outcome:
     details: dict[str, str]
 
 
-def failed(reason: str) -> Outcome:
-    return Outcome(Status.FAILED, {"reason": reason})
+def failed(reason: str, **details: object) -> Outcome:
+    return Outcome(Status.FAILED, fit({"reason": reason, **details}))
 
 
 def refused(reason: str) -> Outcome:
-    return Outcome(Status.REJECTED, {"reason": reason})
+    return Outcome(Status.REJECTED, fit({"reason": reason}))
 
 
 async def attend(handler: Handler, job: Job, watch: Awaitable[None]) -> Outcome:

@@ -70,7 +70,8 @@ async def _go_on(registry: Registry, worker: Worker, execution: JobExecution, en
     document = execution.job_document or {}
     registration = registry.find(document)
     if registration is None or not registration.resume:
-        await worker.conclude(entry, failed(RESTARTED), version=execution.version_number)
+        outcome = failed(RESTARTED, step=entry.step)
+        await worker.conclude(entry, outcome, version=execution.version_number)
         return
     if digest(document) != entry.digest:
         # Its links were signed anew, say: the step reached belongs to the document as it was.

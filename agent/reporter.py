@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 from uuid import uuid4
 
@@ -20,14 +20,20 @@ MAX_OVERTAKEN: Final = 3
 
 
 class Reporter:
-    """Speaks for one execution. ``updates`` counts what the server accepted."""
+    """Speaks for one execution; ``accepted`` is called for every update the server took."""
 
-    def __init__(self, client: JobsClient, key: ExecutionKey, version: int | None) -> None:
+    def __init__(
+        self,
+        client: JobsClient,
+        key: ExecutionKey,
+        version: int | None,
+        accepted: Callable[[], None] = lambda: None,
+    ) -> None:
         self._client = client
         self._key = key
         self._lock = asyncio.Lock()
         self.version = version
-        self.updates = 0
+        self._accepted = accepted
 
     async def progress(self, details: Mapping[str, str]) -> None:
         """Report once; silence of the server is no matter, newer details will follow.
@@ -90,7 +96,7 @@ class Reporter:
                         return
                     raise ExecutionGone(error.state.status if error.state else None) from None
                 else:
-                    self.updates += 1
+                    self._accepted()
                     self.version = updated.state.version_number if updated.state else None
                     return
 

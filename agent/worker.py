@@ -75,7 +75,7 @@ class Worker:
         self, execution: JobExecution, entry: Entry, registration: Registration, *, resumed: bool
     ) -> bool:
         """Run the handler of a job that the journal knows, then conclude."""
-        reporter = Reporter(self._client, entry.key, execution.version_number)
+        reporter = self._reporter(entry.key, execution.version_number)
         job = self._job(execution.job_document or {}, entry, reporter, resumed=resumed)
         began = asyncio.get_running_loop().time()
         self.current = entry.key
@@ -91,6 +91,9 @@ class Worker:
             self.current = None
         entry = self.record.entry or entry
         return await self.conclude(entry, outcome, version=reporter.version, began=began)
+
+    def _reporter(self, key: ExecutionKey, version: int | None) -> Reporter:
+        return Reporter(self._client, key, version, lambda: self._tell(Kind.UPDATED, key))
 
     def _job(self, document: Mapping[str, Any], entry: Entry, reporter: Reporter, *, resumed: bool) -> Job:
         async def keep(step: str) -> None:
@@ -141,7 +144,7 @@ class Worker:
 
     async def deliver(self, entry: Entry, report: Report, *, began: float | None = None) -> bool:
         """Report until the server has it, and only then close the entry; False if it will not have it."""
-        reporter = Reporter(self._client, entry.key, report.expected_version)
+        reporter = self._reporter(entry.key, report.expected_version)
         seconds = 0.0 if began is None else _since(began)
         kind, taken = Kind.FINISHED, True
         status: Status | None = report.status

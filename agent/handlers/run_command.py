@@ -1,4 +1,4 @@
-"""``{"operation": "run-command", "command": ["df", "-h"], "timeoutSeconds": 60}``: an argument list, no shell."""
+"""``{"operation": "run-command", "command": ["df", "-h"], "timeoutSeconds": 60}``: a list, no shell."""
 
 from __future__ import annotations
 
