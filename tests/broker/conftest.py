@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from engine import Engine
 from mosquitto_server import BINARY, DISPATCHER, HINT, PASSWD, MosquittoServer, secret
 
 from broker.mqtt import ExternalLink
 from domain.topics import Topics
+from storage.store import Store
 
 StartMosquitto = Callable[..., Awaitable[MosquittoServer]]
 
@@ -46,3 +48,16 @@ def external_link() -> Callable[[MosquittoServer], ExternalLink]:
         )
 
     return make
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    """A real store on a file of its own."""
+    store = Store.open(tmp_path / "data")
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def engine(store: Store) -> Engine:
+    return Engine(store)
