@@ -85,6 +85,7 @@ async def test_a_large_job_is_rolled_out_and_swept_by_ticks(engine: Engine) -> N
     job = await engine.store.read(jobs.get, "j")
     assert not job.is_concurrent
     assert job.counts["QUEUED"] == size
+    assert len(await engine.settle()) == 2 * size
     await engine.store.write(jobs.cancel, "j", at=engine.now)
     assert (await engine.store.read(jobs.get, "j")).counts["QUEUED"] >= size - 5 * sweeps.CHUNK > 0
     last = f"t{size - 1}"
