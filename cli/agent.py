@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from cli.errors import UsageRefused
-from cli.sources import PREFIX, read_secret
+from cli.private import PREFIX, read_secret
 from domain.errors import InvalidRequest
 from domain.names import thing_name as checked_thing_name
 from domain.topics import DEFAULT_ROOT

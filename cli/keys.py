@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cli.errors import UsageRefused
+from cli.private import write_private
 
 
 def new_key_command(
@@ -20,20 +19,5 @@ def new_key_command(
 
 
 def write_key(path: Path) -> bool:
-    """Create ``path`` with a random key, mode 0600; False if it exists. Whole or not at all."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(f"tj_{secrets.token_urlsafe(32)}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(draft, path)  # fails where a rename would replace the key of a second caller
-        except FileExistsError:
-            return False
-        finally:
-            draft.unlink()
-    except OSError as error:
-        raise UsageRefused(f"cannot write a key to {path}: {error.strerror}") from None
-    return True
+    """Create ``path`` with a random key; False if there is one."""
+    return write_private(path, f"tj_{secrets.token_urlsafe(32)}\n")

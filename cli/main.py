@@ -7,8 +7,13 @@ from typing import Annotated
 
 import typer
 
+from cli.agent import agent_command
 from cli.errors import OneLineErrors
+from cli.fleet import fleet_command
 from cli.keys import new_key_command
+from cli.serve import serve_command
+from cli.things import things_app
+from cli.tokens import tokens_command
 
 app = typer.Typer(
     name="thingjobs",
@@ -37,4 +42,9 @@ def thingjobs(
     del show_version
 
 
+app.command("serve")(serve_command)
+app.command("fleet")(fleet_command)
+app.command("agent")(agent_command)
 app.command("new-key")(new_key_command)
+things_app.command("tokens")(tokens_command)
+app.add_typer(things_app)

@@ -10,7 +10,8 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from cli.errors import UsageRefused
-from cli.sources import PREFIX, ConfigFile, StrictEnvironment, read_secret
+from cli.private import PREFIX, read_secret
+from cli.sources import ConfigFile, StrictEnvironment
 from domain.topics import DEFAULT_ROOT
 
 #: Shorter keys can be guessed over the network; ``thingjobs new-key`` makes 43 random characters.

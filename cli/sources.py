@@ -1,9 +1,8 @@
-"""Where settings come from: an environment that refuses misspelt names, a TOML file, files with secrets."""
+"""Where settings come from: an environment that refuses misspelt names, and a TOML file."""
 
 from __future__ import annotations
 
 import difflib
-import stat
 import tomllib
 from pathlib import Path
 from typing import Any, Final
@@ -12,9 +11,10 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import EnvSettingsSource, PydanticBaseSettingsSource
 
 from cli.errors import UsageRefused
+from cli.private import PREFIX
 
-PREFIX: Final = "THINGJOBS_"
-SECRET_BYTES_MAX: Final = 4096
+#: Variables of the commands on the devices' and the operators' side; one shell may serve both.
+OF_OTHER_COMMANDS: Final = frozenset({"THINGJOBS_TOKEN", "THINGJOBS_URL"})
 
 
 def _unknown(name: str, known: list[str], where: str) -> UsageRefused:
@@ -29,7 +29,7 @@ class StrictEnvironment(EnvSettingsSource):
         known = [f"{PREFIX}{field.upper()}" for field in self.settings_cls.model_fields]
         for variable in self.env_vars:
             name = variable.upper()
-            if name.startswith(PREFIX) and name not in known:
+            if name.startswith(PREFIX) and name not in known and name not in OF_OTHER_COMMANDS:
                 raise _unknown(name, known, "the environment")
         return super().__call__()
 
@@ -61,22 +61,3 @@ def _toml(path: Path) -> dict[str, Any]:
         raise UsageRefused(f"cannot read the settings file {path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageRefused(f"the settings file {path} is not TOML: {error}") from None
-
-
-def read_secret(path: Path, setting: str) -> str:
-    """Return the secret in a file without its line end; refuses a file that every user may read."""
-    try:
-        mode = path.stat().st_mode
-        with path.open("rb") as file:
-            content = file.read(SECRET_BYTES_MAX + 1)
-    except OSError as error:
-        raise UsageRefused(f"{setting}: cannot read {path}: {error.strerror}") from None
-    if stat.S_ISREG(mode) and mode & stat.S_IROTH:
-        raise UsageRefused(f"{setting}: every user may read {path}; chmod 600 it")
-    try:
-        secret = content.decode().strip()
-    except UnicodeDecodeError:
-        raise UsageRefused(f"{setting}: {path} is not UTF-8 text") from None
-    if not secret or len(content) > SECRET_BYTES_MAX:
-        raise UsageRefused(f"{setting}: {path} is empty or longer than {SECRET_BYTES_MAX} bytes")
-    return secret

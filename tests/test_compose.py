@@ -109,9 +109,23 @@ def test_every_volume_is_declared_and_its_place_belongs_to_our_user():
     assert {mount[1] for mount in mounts} == set(owned)
 
 
-def test_only_the_server_sees_the_data():
-    seeing = [name for name, service in SERVICES.items() if "data:/data" in service.get("volumes", [])]
-    assert seeing == ["server"]
+@pytest.mark.parametrize(
+    ("volume", "seeing", "writing"),
+    [
+        ("data", {"server"}, {"server"}),
+        ("keys", {"key", "server", "tokens"}, {"key"}),
+        ("fleet", {"tokens", "fleet"}, {"tokens"}),
+    ],
+)
+def test_a_service_sees_only_what_it_needs(volume, seeing, writing):
+    mounts = [(name, mount.split(":")) for name, service in SERVICES.items() for mount in service["volumes"]]
+    assert {name for name, mount in mounts if mount[0] == volume} == seeing
+    assert {name for name, mount in mounts if mount[0] == volume and mount[2:] != ["ro"]} == writing
+
+
+def test_the_fleet_has_as_many_tokens_as_things():
+    counts = {arg for name in ("tokens", "fleet") for arg in SERVICES[name]["command"] if "count" in arg}
+    assert len(counts) == 1
 
 
 def test_the_image_copies_every_package_and_what_it_copies_exists():

@@ -38,5 +38,5 @@ def test_a_place_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     answer = CliRunner().invoke(app, ["new-key", str(tmp_path / "file" / "api-key")])
     assert answer.exit_code == 2
-    assert answer.stderr.startswith("thingjobs: cannot write a key to ")
+    assert answer.stderr.startswith("thingjobs: cannot write ")
     assert answer.stderr.count("\n") == 1

@@ -79,6 +79,12 @@ def test_a_misspelt_variable_is_refused_with_the_closest_name(monkeypatch, wrong
         load()
 
 
+@pytest.mark.parametrize("name", ["THINGJOBS_TOKEN", "THINGJOBS_URL"])
+def test_variables_of_other_commands_are_no_misspelt_settings(monkeypatch, name):
+    monkeypatch.setenv(name, "x")
+    assert load() == load()
+
+
 def test_a_misspelt_name_in_the_file_is_refused_with_the_closest_name(tmp_path):
     file = write(tmp_path / "t.toml", "http_prot = 1")
     with pytest.raises(UsageRefused, match=r"http_prot in .*t\.toml .* closest is http_port"):
