@@ -48,8 +48,10 @@ def test_the_server_and_a_fleet_are_there():
 
 @every_service
 def test_every_command_is_one_the_console_script_takes(service):
-    name, *arguments = service["command"]
-    command = typer.main.get_command(app).commands[name]
+    command, arguments = typer.main.get_command(app), list(service["command"])
+    while hasattr(command, "commands"):
+        name = arguments.pop(0)
+        command = command.commands[name]
     command.make_context(name, arguments)  # raises a usage error for an option that does not exist
 
 
