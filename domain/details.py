@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -36,6 +37,8 @@ def _key(key: object, field: str) -> str:
 
 
 def _value(field: str, value: object) -> str:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InvalidRequest(f"{field} is a number out of range")
     if isinstance(value, bool | int | float):
         value = json.dumps(value)
     if not isinstance(value, str):

@@ -6,6 +6,7 @@ stored, so a device reads exactly what the operator wrote.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -42,7 +43,7 @@ class Request:
     include_state: bool = False
 
 
-class Refused(Exception):  # noqa: N818 - it is no error of ours but an answer
+class Refused(Exception):
     """A payload that cannot become a request; keeps the token so that the refusal can echo it."""
 
     def __init__(self, error: JobsError, client_token: object) -> None:
@@ -63,7 +64,18 @@ def parse_object(payload: bytes) -> dict[str, Any]:
         raise InvalidJson(f"payload is not valid JSON: {error}") from None
     if not isinstance(body, dict):
         raise InvalidJson(f"payload must be a JSON object, not {type(body).__name__}")
+    if _has_infinity(body):
+        raise InvalidJson("payload is not valid JSON: number out of range")
     return {name: value for name, value in body.items() if value is not None}
+
+
+def _has_infinity(node: object) -> bool:
+    """Return whether a number was too large for a float: it could not be written as JSON again."""
+    if isinstance(node, dict):
+        return any(_has_infinity(value) for value in node.values())
+    if isinstance(node, list):
+        return any(_has_infinity(value) for value in node)
+    return isinstance(node, float) and math.isinf(node)
 
 
 def parse_request(topic: RequestTopic, payload: bytes, digest: Callable[[bytes], str]) -> Request:
@@ -80,8 +92,10 @@ def parse_request(topic: RequestTopic, payload: bytes, digest: Callable[[bytes],
 def request_from(topic: RequestTopic, body: Mapping[str, Any], *, digest: str = "") -> Request:
     """Return the typed request, or raise ``InvalidRequest``. Unknown members are ignored."""
     token = body.get("clientToken")
-    if isinstance(token, str) and len(token) > MAX_TOKEN:
-        raise InvalidRequest(f"clientToken has {len(token)} characters; at most {MAX_TOKEN} are allowed")
+    # What is no string is echoed too, and kept with the answer, so it needs a limit as well.
+    length = len(token) if isinstance(token, str) else len(to_json(token))
+    if length > MAX_TOKEN:
+        raise InvalidRequest(f"clientToken has {length} characters; at most {MAX_TOKEN} are allowed")
     operation = topic.operation
     is_update = operation is Operation.UPDATE
     return Request(
@@ -141,7 +155,8 @@ def _step_timeout(body: Mapping[str, Any], *, removable: bool) -> int | None:
     if not isinstance(value, int) or isinstance(value, bool) or not MIN_MINUTES <= value <= MAX_MINUTES:
         also = " or -1" if removable else ""
         raise InvalidRequest(
-            f"stepTimeoutInMinutes {str(raw)[:64]!r} is not an integer from {MIN_MINUTES} to {MAX_MINUTES}{also}"
+            f"stepTimeoutInMinutes {str(raw)[:64]!r} is not an integer "
+            f"from {MIN_MINUTES} to {MAX_MINUTES}{also}"
         )
     return value
 

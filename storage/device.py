@@ -113,14 +113,14 @@ def _update(desk: Desk, request: Request) -> Answer:
     document = desk.document(sheet) if request.include_document else None
     before = ring.find(sheet.replies, request.client_token, request.digest)
     if before is not None:
-        entry, newest = before
-        if newest:
+        if before.version == sheet.execution.version_number:
             _sign_of_life(desk, sheet, request)
-        return Updated(entry.state, document, entry.at)
+        return Updated(before.state, document, before.at)
     _start(desk, sheet, request, request.status)
     state = sheet.execution.state if request.include_state else None
     if request.client_token is not None:
-        entry = ring.Entry(request.client_token, request.digest, desk.at, state)
+        version = sheet.execution.version_number
+        entry = ring.Entry(request.client_token, request.digest, desk.at, version, state)
         sheet.replies = ring.remember(sheet.replies, entry)
     return Updated(state, document, desk.at)
 

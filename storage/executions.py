@@ -138,29 +138,3 @@ def delete(
     if status in PENDING:
         marks.mark(connection, [entry.thing_key])
     changes.count(connection, {entry.job_key: {status: -1}}, at=at)
-
-
-def remove(connection: Connection, where: str, parameters: Mapping[str, Any], *, at: datetime) -> int:
-    """End as REMOVED all pending executions that ``where`` picks; return how many."""
-    entries = rows.select(connection, f"e.status IN ('QUEUED', 'IN_PROGRESS') AND {where}", parameters)
-    changes.write(
-        connection,
-        [
-            changes.single(
-                entry, entry.execution.advance(Status.REMOVED, cause=Cause.REMOVAL, at=at), Cause.REMOVAL
-            )
-            for entry in entries
-        ],
-        at=at,
-    )
-    return len(entries)
-
-
-def drop_waiting(connection: Connection, job_keys: Sequence[int], thing_key: int, *, at: datetime) -> None:
-    """Take a thing out of the waiting lists of these jobs; a job that waited for it alone may end."""
-    if not job_keys:
-        return
-    of_thing = [{"job": key, "thing": thing_key} for key in sorted(job_keys)]
-    connection.execute(text("DELETE FROM waiting WHERE job = :job AND thing = :thing"), of_thing)
-    connection.execute(text("UPDATE jobs SET waiting = waiting - 1 WHERE id = :job"), of_thing)
-    changes.complete(connection, sorted(job_keys), at=at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -39,13 +40,15 @@ def create(connection: Connection, job: NewJob, *, policy: Policy, at: datetime)
     template, ``UnknownTarget``, ``InvalidRequest``.
     """
     _check_token(job.client_token)
-    digest = sha256(to_json(asdict(job))).hexdigest()
+    wanted_id = None if job.job_id is None else checked_job_id(job.job_id)
+    # ASCII: what is no text at all (a lone surrogate) is for the checks below to refuse.
+    digest = sha256(json.dumps(asdict(job)).encode()).hexdigest()
     existing = _existing(connection, job, digest)
     if existing is not None:
         return get(connection, existing)
     document, description, timeouts = _content(connection, job)
     resolved = targets.resolve(connection, job.targets, policy=policy, at=at)
-    job_id = str(uuid4()) if job.job_id is None else checked_job_id(job.job_id)
+    job_id = wanted_id or str(uuid4())
     key = int(
         connection.execute(
             _INSERT,

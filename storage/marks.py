@@ -90,6 +90,8 @@ def dirty(connection: Connection, *, limit: int, after: int = 0) -> list[Dirty]:
 
 def settle(connection: Connection, told: Sequence[Settled]) -> None:
     """Note what these things were told. A mark made meanwhile stays, since it has a higher number."""
+    if not told:
+        return
     connection.execute(
         text(
             "UPDATE things SET notified_seq = :seq, announced_set = :digest, announced_next = :next "

@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
-from storage import executions, rollouts
+from storage import removal, rollouts
 from storage.lists import bound, ints
 from storage.targets import ANCESTORS
 
@@ -97,7 +97,7 @@ def _orphaned(connection: Connection, job: int, things: Sequence[int], *, at: da
         return
     keys = ints(connection, "things")
     parameters = {"job": job, "things": bound(connection, things)}
-    executions.remove(connection, f"e.job = :job AND e.thing IN (SELECT v FROM {keys})", parameters, at=at)
+    removal.remove(connection, f"e.job = :job AND e.thing IN (SELECT v FROM {keys})", parameters, at=at)
     dropped = connection.execute(
         text(f"DELETE FROM waiting WHERE job = :job AND thing IN (SELECT v FROM {keys})"), parameters
     ).rowcount

@@ -17,22 +17,23 @@ SIZE: Final = 8
 
 
 class Entry(NamedTuple):
-    """One answered update. ``state`` is kept only if the answer carried it."""
+    """One answered update and the version it made. ``state`` is kept only if the answer carried it."""
 
     token: Any
     digest: str
     at: datetime
+    version: int
     state: ExecutionState | None
 
 
-def find(replies: str, token: object, digest: str) -> tuple[Entry, bool] | None:
-    """Return the answer given before and whether it is the newest one, or None."""
+def find(replies: str, token: object, digest: str) -> Entry | None:
+    """Return the answer given before, or None."""
     if replies == "[]" or not digest or digest not in replies:
         return None
     entries = json.loads(replies)
-    for position, (kept_token, kept_digest, at, state) in enumerate(reversed(entries)):
+    for kept_token, kept_digest, at, version, state in reversed(entries):
         if kept_digest == digest and kept_token == token:
-            return Entry(kept_token, kept_digest, from_millis(at), _state(state)), position == 0
+            return Entry(kept_token, kept_digest, from_millis(at), version, _state(state))
     return None
 
 
@@ -40,7 +41,7 @@ def remember(replies: str, entry: Entry) -> str:
     """Return the ring with one more answer, the oldest one dropped if it is full."""
     entries = json.loads(replies)[-(SIZE - 1) :]
     state = entry.state and [entry.state.status, dict(entry.state.status_details), entry.state.version_number]
-    entries.append([entry.token, entry.digest, to_millis(entry.at), state])
+    entries.append([entry.token, entry.digest, to_millis(entry.at), entry.version, state])
     return json.dumps(entries, separators=(",", ":"))
 
 

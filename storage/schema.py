@@ -7,17 +7,25 @@ from typing import Final
 
 from alembic import command
 from alembic.config import Config
+from alembic.util.exc import CommandError
 from sqlalchemy import Connection, Engine
 
+from domain.errors import Unavailable
 from storage import pages
 
 _MIGRATIONS: Final = Path(__file__).with_name("migrations")
 
 
 def upgrade(engine: Engine) -> None:
-    """Apply every migration the database lacks, all in one transaction."""
+    """Apply every migration the database lacks, all in one transaction.
+
+    Raises ``Unavailable`` for a database that a newer version of this program has made.
+    """
     with engine.begin() as connection:
-        command.upgrade(config(connection), "head")
+        try:
+            command.upgrade(config(connection), "head")
+        except CommandError as error:
+            raise Unavailable(f"the database does not fit this version of the program: {error}") from error
         pages.create_key(connection)
 
 

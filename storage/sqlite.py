@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
 BUSY_TIMEOUT_MS: Final = 5000
@@ -32,13 +32,14 @@ def writer(path: Path) -> Engine:
 
 
 def readers(path: Path) -> Engine:
-    """Return the engine of the reading connections; each transaction sees one snapshot."""
-    return _engine(path, pool_size=READERS, begin="BEGIN")
+    """Return the engine of the reading connections; each transaction sees one snapshot and cannot write."""
+    return _engine(path, pool_size=READERS, begin="BEGIN", more=("PRAGMA query_only=ON",))
 
 
-def _engine(path: Path, *, pool_size: int, begin: str) -> Engine:
+def _engine(path: Path, *, pool_size: int, begin: str, more: tuple[str, ...] = ()) -> Engine:
     engine = create_engine(
-        f"sqlite+pysqlite:///{path}",
+        # Built from parts: in one string a ? or % of the directory's name would be read as something else.
+        URL.create("sqlite+pysqlite", database=str(path)),
         poolclass=QueuePool,
         pool_size=pool_size,
         max_overflow=0,
@@ -48,7 +49,7 @@ def _engine(path: Path, *, pool_size: int, begin: str) -> Engine:
     @event.listens_for(engine, "connect")
     def _prepare(connection: sqlite3.Connection, _record: Any) -> None:
         connection.isolation_level = None
-        for pragma in _PRAGMAS:
+        for pragma in (*_PRAGMAS, *more):
             connection.execute(pragma).close()
 
     @event.listens_for(engine, "begin")

@@ -59,9 +59,11 @@ class Store:
         writer = sqlite.writer(path)
         try:
             schema.upgrade(writer)
-        except BaseException:
+        except BaseException as error:
             writer.dispose()
             os.close(lock)
+            if isinstance(error, DBAPIError):
+                raise Unavailable(f"the database {path} cannot be used: {error.orig}") from error
             raise
         return cls(writer, sqlite.readers(path), lock=lock, read_threads=sqlite.READERS)
 
@@ -77,10 +79,9 @@ class Store:
         """
         if self.failed.is_set():
             raise Unavailable("the store has failed; the server is stopping")
-        value, signals = await self._run(self._write_threads, lambda: self._transact(verb, *args, **kwargs))
-        for signal in signals:
-            for wake in self._listeners[signal]:
-                wake()
+        value, _ = await self._run(
+            self._write_threads, lambda: self._transact(verb, *args, **kwargs), then=self._wake
+        )
         return value
 
     async def read(self, verb: Verb[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -117,19 +118,40 @@ class Store:
                 value = verb(connection, *args, **kwargs)
             return value, take(connection)
 
-    async def _run(self, threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+    async def _run(
+        self,
+        threads: ThreadPoolExecutor,
+        work: Callable[[], T],
+        *,
+        then: Callable[[asyncio.Future[T]], None] | None = None,
+    ) -> T:
         if self._closed:
             raise Unavailable("the store is closed")
         if self._waiting >= MAX_WAITING:
             raise Unavailable(f"{MAX_WAITING} calls wait for the store already")
         self._waiting += 1
+        done = asyncio.get_running_loop().run_in_executor(threads, work)
+        # Shielded: a caller that is cancelled must not leave its transaction half known.
+        mine = asyncio.shield(done)
+        # Not the caller's to do: one that is cancelled does not end the work, nor void its signals.
+        done.add_done_callback(self._left)
+        if then is not None:
+            done.add_done_callback(then)
         try:
-            # Shielded: a caller that is cancelled must not leave its transaction half known.
-            return await asyncio.shield(asyncio.get_running_loop().run_in_executor(threads, work))
+            return await mine
         except OperationalError as error:
             raise self._unavailable(error) from error
-        finally:
-            self._waiting -= 1
+
+    def _left(self, _done: asyncio.Future[T]) -> None:
+        self._waiting -= 1
+
+    def _wake(self, done: asyncio.Future[tuple[T, frozenset[Signal]]]) -> None:
+        if done.cancelled() or done.exception() is not None:
+            return
+        for signal in done.result()[1]:
+            for wake in self._listeners[signal]:
+                # A turn later than the caller, which `shield` has just woken.
+                done.get_loop().call_soon(wake)
 
     def _unavailable(self, error: DBAPIError) -> Unavailable:
         code = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF

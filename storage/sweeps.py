@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -80,7 +81,6 @@ def end(connection: Connection, entries: Sequence[Stored], to: Status, cause: Ca
 
 
 def _delete(connection: Connection, job_key: int, _sweep: Sweep, *, limit: int, at: datetime) -> bool:
-    del at
     rows = connection.execute(
         text("SELECT id, thing, status FROM executions WHERE job = :job ORDER BY id LIMIT :limit"),
         {"job": job_key, "limit": limit},
@@ -94,16 +94,18 @@ def _delete(connection: Connection, job_key: int, _sweep: Sweep, *, limit: int, 
         marks.mark(
             connection, (row.thing for row in rows if row.status in (Status.QUEUED, Status.IN_PROGRESS))
         )
+        gone = Counter(Status(row.status) for row in rows)
+        changes.count(connection, {job_key: {status: -number for status, number in gone.items()}}, at=at)
         return True
     # Events go with their job; they are many, so they too go in chunks.
-    gone = connection.execute(
+    forgotten = connection.execute(
         text(
             "DELETE FROM execution_events WHERE id IN "
             "(SELECT id FROM execution_events WHERE job = :job ORDER BY job, thing, id LIMIT :limit)"
         ),
         {"job": job_key, "limit": limit * 5},
     ).rowcount
-    if gone:
+    if forgotten:
         return True
     connection.execute(text("DELETE FROM job_targets WHERE job = :job"), {"job": job_key})
     connection.execute(text("DELETE FROM jobs WHERE id = :job"), {"job": job_key})

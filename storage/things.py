@@ -14,7 +14,7 @@ from domain import registry as rules
 from domain.errors import AlreadyExists, NotFound, ThingVersionMismatch
 from domain.names import thing_name as checked_name
 from domain.registry import Thing
-from storage import executions, tokens
+from storage import removal, tokens
 from storage.millis import from_millis, to_millis
 from storage.pages import Page, cut, size, start
 
@@ -155,10 +155,10 @@ def delete(connection: Connection, name: str, *, expected_version: int | None = 
     """
     _expect(get(connection, name), expected_version)
     key = key_of(connection, name)
-    executions.remove(connection, "e.thing = :thing", {"thing": key}, at=at)
+    removal.remove(connection, "e.thing = :thing", {"thing": key}, at=at)
     tokens.revoke(connection, name, at=at)
     jobs = connection.execute(text("SELECT job FROM waiting WHERE thing = :thing"), {"thing": key}).scalars()
-    executions.drop_waiting(connection, list(jobs), key, at=at)
+    removal.drop_waiting(connection, list(jobs), key, at=at)
     connection.execute(text("DELETE FROM group_members WHERE thing = :thing"), {"thing": key})
     connection.execute(
         text("UPDATE things SET deleted_at = :at, notified_seq = notify_seq WHERE id = :thing"),
