@@ -15,16 +15,7 @@ from storage import changes, rows, sweeps
 def remove(connection: Connection, where: str, parameters: Mapping[str, Any], *, at: datetime) -> int:
     """End as REMOVED all pending executions that ``where`` picks; return how many."""
     entries = rows.select(connection, f"e.status IN ('QUEUED', 'IN_PROGRESS') AND {where}", parameters)
-    changes.write(
-        connection,
-        [
-            changes.single(
-                entry, entry.execution.advance(Status.REMOVED, cause=Cause.REMOVAL, at=at), Cause.REMOVAL
-            )
-            for entry in entries
-        ],
-        at=at,
-    )
+    sweeps.end(connection, entries, Status.REMOVED, Cause.REMOVAL, at=at)
     return len(entries)
 
 
