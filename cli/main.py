@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from cli.agent import agent_command
+from cli.demo import demo_command
 from cli.errors import OneLineErrors
 from cli.fleet import fleet_command
 from cli.keys import new_key_command
@@ -43,6 +44,7 @@ def thingjobs(
 
 
 app.command("serve")(serve_command)
+app.command("demo")(demo_command)
 app.command("fleet")(fleet_command)
 app.command("agent")(agent_command)
 app.command("new-key")(new_key_command)
