@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from agent.details import fit
@@ -85,3 +86,7 @@ class Job:
             self._news.clear()
             await self._reporter.progress(fit(self._details))
             await asyncio.sleep(self._interval)
+
+    def quiet(self) -> AbstractAsyncContextManager[None]:
+        """Let a report that is on its way arrive, and keep others back."""
+        return self._reporter.quiet()

@@ -46,6 +46,8 @@ async def attend(handler: Handler, job: Job, watch: Awaitable[None]) -> Outcome:
             for attendant in attendants:
                 if attendant.done():
                     attendant.result()
+        async with job.quiet():
+            await _stop(*attendants)
         return _judged(work, job)
     finally:
         await _stop(work, *attendants)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Final
 from uuid import uuid4
 
@@ -17,6 +18,8 @@ _log = logging.getLogger(__name__)
 
 #: Each round means that somebody else wrote in between; a third one in a row is no accident.
 MAX_OVERTAKEN: Final = 3
+#: Seconds.
+SETTLE: Final = 5.0
 
 
 class Reporter:
@@ -52,6 +55,21 @@ class Reporter:
     async def outcome(self, status: Status, details: Mapping[str, str], token: str) -> None:
         """Report the end, for as long as it takes. Raises ``ExecutionGone`` if it ended otherwise."""
         await self._insist(status, details, token)
+
+    @asynccontextmanager
+    async def quiet(self) -> AsyncIterator[None]:
+        """Wait (a while) for a report on its way, so that its version is known; send none meanwhile."""
+        try:
+            async with asyncio.timeout(SETTLE):
+                await self._lock.acquire()
+        except TimeoutError:
+            # The server is silent. The next report will be told which version there is.
+            yield
+            return
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     async def _insist(
         self,
