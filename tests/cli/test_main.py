@@ -26,7 +26,7 @@ def test_version_is_that_of_the_distribution():
 
 def test_every_command_says_what_it_is_for():
     commands = typer.main.get_command(app).commands
-    assert {"serve", "agent", "fleet", "things", "new-key"} <= commands.keys()
+    assert {"demo", "serve", "agent", "fleet", "things", "new-key"} <= commands.keys()
     for name, command in commands.items():
         assert command.help, name
         assert run(name, "--help").exit_code == 0
