@@ -1,0 +1,240 @@
+"""One client of the broker: what it may send, and what that does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final, Protocol
+
+import structlog
+
+from broker.embedded import packets, v5
+from broker.embedded.admission import Admitted, Refusal
+from broker.embedded.dialects import V4, Dialect, open_dialect
+from broker.embedded.frames import (
+    CONNECT,
+    DISCONNECT,
+    PINGREQ,
+    PUBACK,
+    PUBLISH,
+    SUBSCRIBE,
+    UNSUBSCRIBE,
+    Frame,
+    ProtocolError,
+)
+from broker.embedded.intake import Intake
+from broker.embedded.limits import Limits
+from broker.embedded.line import NOT_AUTHORIZED, QUOTA, Line
+from broker.embedded.packets import Connect, Publish, Will
+from broker.embedded.session import Message, Overflow, Session
+from broker.link import Received
+from domain.permissions import may_publish, may_subscribe
+from domain.topics import Topics
+
+log = structlog.get_logger(__name__)
+
+_REFUSED_FILTER: Final = 0x80
+
+
+class House(Protocol):
+    """What a connection asks of the broker it belongs to."""
+
+    limits: Limits
+    topics: Topics
+
+    def enter(self, connection: Connection) -> bool:
+        """Count a new connection; False if there is no room for it."""
+
+    def knock(self, connection: Connection, connect: Connect) -> None:
+        """Decide about a CONNECT; ends in ``welcome`` or ``refuse``."""
+
+    def receive(self, message: Received) -> None:
+        """Take a request."""
+
+    def subscribed(self, session: Session, filters: list[str]) -> None:
+        """Hear of granted filters, when the client has been told."""
+
+    def leave(self, connection: Connection) -> None:
+        """Forget a connection."""
+
+
+class Connection(Line):
+    """Implements ``session.Wire`` for the session attached to it."""
+
+    def __init__(self, house: House) -> None:
+        super().__init__(house.limits)
+        self.came_at = self.loop.time()
+        self.session: Session | None = None
+        self.will: Will | None = None
+        self.dialect: Dialect = V4
+        self._house = house
+        self._knocking = False
+        self._intake = Intake(
+            house.limits, pass_on=self._pass_on, acknowledge=self._acknowledge, busy=self._unsettled
+        )
+
+    # --- the broker's side ---
+
+    def welcome(
+        self, admitted: Admitted, session: Session, *, present: bool, keep_alive: int, given: v5.Given
+    ) -> None:
+        """Let the client in and give it what its session still owes it."""
+        self._knocking = False
+        self.session, self.will = session, admitted.will
+        self.framer.limit = self.limits.packet
+        session.window = min(self.limits.window, self.dialect.terms.receive_maximum)
+        self.write(self.dialect.connack(0, session_present=present, given=given))
+        self.keep_alive(keep_alive)
+        session.attach(self)
+        self.pace()
+
+    def refuse(self, refusal: Refusal) -> None:
+        given = v5.Given(packet_size=self.limits.packet)
+        self.write(self.dialect.connack(refusal, session_present=False, given=given))
+        self.end(f"CONNECT refused: {refusal.name}")
+
+    def deliver(self, message: Message, packet_id: int | None, *, dup: bool) -> None:
+        packet = packets.encode_publish(message.topic, message.payload, message.qos, packet_id, dup=dup)
+        dressed = self.dialect.publish(packet)
+        if dressed:
+            self.write(dressed)
+        elif packet_id is not None and self.session is not None:
+            self.loop.call_soon(self.session.settle, packet_id)
+
+    # --- the line's side ---
+
+    def who(self) -> str | None:
+        return None if self.session is None else self.session.client_id
+
+    def enter(self) -> bool:
+        return self._house.enter(self)
+
+    def may_read(self) -> bool:
+        return not self._knocking and not self._intake.full
+
+    def unclogged(self) -> None:
+        if self.session is not None:
+            self.session.unclog()
+            self._intake.release()
+
+    def lost(self) -> None:
+        self._intake.drop()
+        self._house.leave(self)
+
+    def farewell(self, code: int) -> bytes:
+        return b"" if self.session is None else self.dialect.disconnect(code)
+
+    def handle(self, frame: Frame) -> None:
+        if self.session is None:
+            self._knock(frame)
+            return
+        handler = _HANDLERS.get(frame.kind)
+        if handler is None:
+            raise ProtocolError(f"a packet of type {frame.kind} from a client that is connected")
+        handler(self, self.session, self.dialect.plain(frame))
+
+    def _knock(self, frame: Frame) -> None:
+        if frame.kind != CONNECT:
+            raise ProtocolError(f"the first packet is of type {frame.kind}, not CONNECT")
+        self.dialect, plain = open_dialect(frame)
+        if plain is None:
+            self.refuse(Refusal.PROTOCOL_VERSION)
+            return
+        self._knocking = True
+        self._house.knock(self, packets.connect(plain, password_alone=self.dialect.password_alone))
+
+    # --- packets ---
+
+    def on_publish(self, session: Session, frame: Frame) -> None:
+        publish = packets.publish(frame)
+        if publish.qos > 1 or publish.retain:
+            raise ProtocolError("PUBLISH at QoS 2, or to be retained: not offered here")
+        if may_publish(self._house.topics, session.thing_name, publish.topic):
+            self._intake.take(publish)
+        else:
+            self.end(f"may not publish to {publish.topic[:256]!r}", NOT_AUTHORIZED)
+
+    def on_puback(self, session: Session, frame: Frame) -> None:
+        session.settle(packets.puback(frame))
+        self._intake.release()
+
+    def on_subscribe(self, session: Session, frame: Frame) -> None:
+        packet = packets.subscribe(frame)
+        if len(packet.filters) > self.limits.filters_per_subscribe:
+            self.end(f"{len(packet.filters)} filters in one SUBSCRIBE", QUOTA)
+            return
+        codes = [self._grant(session, topic_filter, qos) for topic_filter, qos in packet.filters]
+        self.write(self.dialect.suback(packet.packet_id, codes))
+        answered = zip(packet.filters, codes, strict=True)
+        self._house.subscribed(session, [each for (each, _), code in answered if code != _REFUSED_FILTER])
+
+    def _grant(self, session: Session, topic_filter: str, qos: int) -> int:
+        room = topic_filter in session.filters or len(session.filters) < self.limits.subscriptions
+        if not room or not may_subscribe(self._house.topics, session.thing_name, topic_filter):
+            log.warning("refuses a subscription", client=session.client_id, filter=topic_filter[:256])
+            return _REFUSED_FILTER
+        session.subscribe(topic_filter, min(qos, 1))
+        return min(qos, 1)
+
+    def on_unsubscribe(self, session: Session, frame: Frame) -> None:
+        packet = packets.unsubscribe(frame)
+        for topic_filter in packet.filters:
+            session.unsubscribe(topic_filter)
+        self.write(self.dialect.unsuback(packet.packet_id, len(packet.filters)))
+
+    def on_ping(self, session: Session, frame: Frame) -> None:
+        del session, frame
+        self.write(packets.PINGRESP)
+
+    def on_disconnect(self, session: Session, frame: Frame) -> None:
+        with_will, expiry = self.dialect.farewell(frame)
+        if not with_will:
+            self.will = None
+        if expiry is not None:
+            session.expiry = min(float(expiry), self.limits.session_expiry)
+        self.end("it said good-bye")
+
+    # --- requests ---
+
+    def _pass_on(self, publish: Publish) -> None:
+        answer = partial(self._answer, publish.qos)
+        self._house.receive(
+            Received(publish.topic, publish.payload, answer, partial(self._done, publish.packet_id))
+        )
+
+    def _answer(self, qos: int, topic: str, payload: bytes) -> None:
+        session = self.session
+        if session is None or session.wire is not self or not self.open:
+            return
+        granted = session.granted(topic)
+        self.put(Message(topic, payload, qos if granted is None else granted))
+
+    def put(self, message: Message) -> None:
+        """Send a message to this client; one that takes none is disconnected."""
+        if self.session is None:
+            return
+        try:
+            self.session.put(message)
+        except Overflow as overflow:
+            self.end(f"takes its messages too slowly: {overflow}", QUOTA)
+
+    def _done(self, packet_id: int | None) -> None:
+        self._intake.done(packet_id)
+        self.pace()
+
+    def _acknowledge(self, packet_id: int) -> None:
+        if self.open:
+            self.write(packets.encode_puback(packet_id))
+
+    def _unsettled(self) -> int:
+        return 0 if self.session is None else self.session.unsettled
+
+
+_HANDLERS: Final[dict[int, Callable[[Connection, Session, Frame], None]]] = {
+    PUBLISH: Connection.on_publish,
+    PUBACK: Connection.on_puback,
+    SUBSCRIBE: Connection.on_subscribe,
+    UNSUBSCRIBE: Connection.on_unsubscribe,
+    PINGREQ: Connection.on_ping,
+    DISCONNECT: Connection.on_disconnect,
+}

@@ -1,0 +1,119 @@
+"""The two versions of MQTT a client may speak: 3.1.1 as it is, and 5 by translation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Protocol
+
+from broker.embedded import packets, v5
+from broker.embedded.frames import Frame
+from broker.embedded.packets import Connect
+
+
+class Dialect(Protocol):
+    """What differs between the versions, seen from a connection."""
+
+    #: Whether a password may come without a user name.
+    password_alone: bool
+    terms: v5.Terms
+
+    def plain(self, frame: Frame) -> Frame: ...
+    def expiry(self, connect: Connect) -> float: ...
+    def farewell(self, frame: Frame) -> tuple[bool, int | None]: ...
+    def connack(self, code: int, *, session_present: bool, given: v5.Given) -> bytes: ...
+    def publish(self, packet: bytes) -> bytes: ...
+    def suback(self, packet_id: int, codes: Sequence[int]) -> bytes: ...
+    def unsuback(self, packet_id: int, filters: int) -> bytes: ...
+    def disconnect(self, reason: int) -> bytes: ...
+
+
+class _V4:
+    """MQTT 3.1.1: packets as they are; a server cannot say good-bye."""
+
+    password_alone = False
+    terms = v5.Terms()
+
+    def plain(self, frame: Frame) -> Frame:
+        return frame
+
+    def expiry(self, connect: Connect) -> float:
+        return 0.0 if connect.clean else math.inf
+
+    def farewell(self, frame: Frame) -> tuple[bool, int | None]:
+        del frame
+        return False, None
+
+    def connack(self, code: int, *, session_present: bool, given: v5.Given) -> bytes:
+        del given
+        return packets.encode_connack(code, session_present=session_present)
+
+    def publish(self, packet: bytes) -> bytes:
+        return packet
+
+    def suback(self, packet_id: int, codes: Sequence[int]) -> bytes:
+        return packets.encode_suback(packet_id, codes)
+
+    def unsuback(self, packet_id: int, filters: int) -> bytes:
+        del filters
+        return packets.encode_unsuback(packet_id)
+
+    def disconnect(self, reason: int) -> bytes:
+        del reason
+        return b""
+
+
+class _V5:
+    """MQTT 5."""
+
+    password_alone = True
+
+    def __init__(self, terms: v5.Terms) -> None:
+        self.terms = terms
+
+    def plain(self, frame: Frame) -> Frame:
+        return v5.plain(frame)
+
+    def expiry(self, connect: Connect) -> float:
+        del connect
+        return float(self.terms.expiry)
+
+    def farewell(self, frame: Frame) -> tuple[bool, int | None]:
+        return v5.farewell(frame)
+
+    def connack(self, code: int, *, session_present: bool, given: v5.Given) -> bytes:
+        return v5.dress_connack(code, session_present=session_present, given=given)
+
+    def publish(self, packet: bytes) -> bytes:
+        """Return nothing where the client refuses packets of this size (MQTT-3.1.2-24)."""
+        dressed = v5.dress_publish(packet)
+        return dressed if len(dressed) <= self.terms.packet_size else b""
+
+    def suback(self, packet_id: int, codes: Sequence[int]) -> bytes:
+        return v5.dress_suback(packet_id, codes)
+
+    def unsuback(self, packet_id: int, filters: int) -> bytes:
+        return v5.dress_unsuback(packet_id, filters)
+
+    def disconnect(self, reason: int) -> bytes:
+        return v5.disconnect(reason)
+
+
+V4: Dialect = _V4()
+
+
+def open_dialect(connect: Frame) -> tuple[Dialect, Frame | None]:
+    """Return what a CONNECT speaks and the CONNECT in 3.1.1; None for a version nobody here speaks.
+
+    Raises ``ProtocolError`` for a CONNECT of MQTT 5 that is malformed.
+    """
+    if connect.body[: v5.LEVEL_AT] != b"\x00\x04MQTT":
+        return V4, None
+    match connect.body[v5.LEVEL_AT : v5.LEVEL_AT + 1]:
+        case b"\x04":
+            return V4, connect
+        case b"\x05":
+            plain, terms = v5.plain_connect(connect)
+            return _V5(terms), plain
+        case _:
+            return V4, None

@@ -1,0 +1,36 @@
+"""What one connection, one thing and one address may cost the broker (promises S30 to S33, F20)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds, bytes and counts. Over a limit means an answer that says so, or a closed connection."""
+
+    connections: int = 10_000
+    #: Connections that have not said who they are; beyond it the one that has waited longest is closed.
+    strangers: int = 1_000
+    connect_deadline: float = 10.0
+    first_packet: int = 4 * 1024
+    packet: int = 256 * 1024
+    keep_alive: int = 1_200
+    filters_per_subscribe: int = 16
+    subscriptions: int = 50
+    sessions_per_thing: int = 8
+    #: Messages on their way to one session that it has not acknowledged.
+    window: int = 32
+    queue_messages: int = 100
+    queue_bytes: int = 256 * 1024
+    #: Requests and answers open on one connection before its further requests are held back.
+    open_requests: int = 64
+    #: Sessions kept for things that are not connected, and for how long.
+    sleeping_sessions: int = 10_000
+    session_expiry: float = 24 * 3600.0
+    take_over_pause: float = 1.0
+    #: Failed CONNECTs of one address within a minute before its next refusal is delayed.
+    failures_per_minute: int = 10
+    failure_delay: float = 1.0
+    #: How long a closing broker lets connections take what is theirs.
+    flush: float = 5.0

@@ -1,0 +1,278 @@
+"""The embedded broker: devices connect to this process, and their requests go straight to the engine.
+
+Each request is handed over without a fan-out, its PUBACK waits for the engine, and its answer goes to the
+connection that asked. Everything happens in turns of one event loop, so no two packets ever race; only the
+decision about a CONNECT waits for something (decision 0003).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import Final
+
+import structlog
+
+from broker.embedded.admission import Admission, Admitted, Refusal
+from broker.embedded.connection import Connection
+from broker.embedded.limits import Limits
+from broker.embedded.line import NOT_AUTHORIZED, SHUTTING_DOWN, TAKEN_OVER
+from broker.embedded.packets import Connect
+from broker.embedded.session import Message, Overflow, Session, matches
+from broker.embedded.sessions import Sessions
+from broker.embedded.v5 import Given
+from broker.identity import Authenticate
+from broker.link import Door, LinkDown, Received
+from domain.topics import Topics
+
+log = structlog.get_logger(__name__)
+
+_BACKLOG: Final = 1024
+#: How long an ended right is remembered against a CONNECT that was being decided at that moment.
+_MEMORY: Final = 60.0
+_NO_DOOR: Final = "the embedded broker is not running"
+
+
+class EmbeddedLink:
+    """Implements ``broker.link.Link`` and ``connection.House``. ``port`` 0 means any free one.
+
+    TLS will be an argument of ``create_server`` here; nothing above it will notice.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str,
+        port: int,
+        topics: Topics,
+        authenticate: Authenticate,
+        limits: Limits | None = None,
+    ) -> None:
+        self.limits = limits or Limits()
+        self.topics = topics
+        self._host = host
+        self._port = port
+        self._loop = asyncio.get_running_loop()
+        self._admission = Admission(authenticate, topics, self.limits, self._loop.time)
+        self._sessions = Sessions(self.limits, self._loop.time)
+        self._connections: set[Connection] = set()
+        self._strangers: OrderedDict[Connection, None] = OrderedDict()
+        self._decisions: set[asyncio.Task[None]] = set()
+        self._taken_over: dict[tuple[str, str], float] = {}
+        self._banned: OrderedDict[str, float] = OrderedDict()
+        self._server: asyncio.Server | None = None
+        self._door: Door | None = None
+        self._takes_requests = False
+        self._emptied = asyncio.Event()
+
+    # --- the link ---
+
+    @property
+    def connected(self) -> bool:
+        return self._server is not None
+
+    @property
+    def port(self) -> int:
+        return self._port
+
+    @property
+    def connection_count(self) -> int:
+        return len(self._connections)
+
+    def connected_things(self) -> Iterator[str]:
+        """Yield the names of things with a live connection, each once."""
+        yield from {each.session.thing_name for each in self._connections if each.session is not None}
+
+    async def start(self, door: Door) -> None:
+        """Listen. Raises ``LinkDown`` if the address cannot be had."""
+        self._door, self._takes_requests = door, True
+        try:
+            self._server = await self._loop.create_server(
+                lambda: Connection(self), self._host, self._port, backlog=_BACKLOG
+            )
+        except OSError as error:
+            raise LinkDown(f"cannot listen for devices on {self._host}:{self._port}: {error}") from error
+        self._port = self._server.sockets[0].getsockname()[1]
+
+    async def publish(self, topic: str, payload: bytes) -> None:
+        """Give a message to the sessions of the thing it is for; each keeps the newest of a topic."""
+        if self._server is None:
+            raise LinkDown(_NO_DOOR)
+        found = self.topics.segments(topic)
+        for session in self._sessions.of(found[0]) if found else ():
+            qos = session.granted(topic)
+            if qos is not None:
+                self._give(session, Message(topic, payload, qos, newest_only=True))
+
+    def disconnect(self, thing_name: str) -> None:
+        """End the connections and forget the sessions of a thing."""
+        now = self._loop.time()
+        self._banned[thing_name] = now
+        self._banned.move_to_end(thing_name)
+        while now - next(iter(self._banned.values())) > _MEMORY:
+            self._banned.popitem(last=False)
+        for session in self._sessions.of(thing_name):
+            self._end(session, "its right to be here has ended", NOT_AUTHORIZED)
+
+    async def stop_intake(self) -> None:
+        """Accept no connection and pass on no request; what is unacknowledged the devices send again."""
+        self._takes_requests = False
+        if self._server is not None:
+            self._server.close()
+
+    async def close(self) -> None:
+        server, self._server = self._server, None
+        self._takes_requests = False
+        if server is None:
+            return
+        server.close()
+        for decision in self._decisions:
+            decision.cancel()
+        await self._until_taken()
+        for connection in tuple(self._connections):
+            connection.end("the broker stops", SHUTTING_DOWN)
+        await self._until_empty()
+        await server.wait_closed()
+
+    # --- the house ---
+
+    def enter(self, connection: Connection) -> bool:
+        if len(self._connections) >= self.limits.connections or not self._takes_requests:
+            log.warning("refuses a connection", address=connection.address, connected=len(self._connections))
+            return False
+        self._connections.add(connection)
+        self._strangers[connection] = None
+        if len(self._strangers) > self.limits.strangers:
+            oldest, _ = self._strangers.popitem(last=False)
+            oldest.abort()
+        return True
+
+    def knock(self, connection: Connection, connect: Connect) -> None:
+        decision = self._loop.create_task(self._decide(connection, connect))
+        self._decisions.add(decision)
+        decision.add_done_callback(self._decisions.discard)
+
+    def receive(self, message: Received) -> None:
+        if self._takes_requests and self._door is not None:
+            self._door.receive(message)
+
+    def subscribed(self, session: Session, filters: list[str]) -> None:
+        topic = self.topics.notify_next(session.thing_name)
+        if self._door is not None and any(matches(each, topic) for each in filters):
+            self._door.subscribed(session.thing_name)
+
+    def leave(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+        self._strangers.pop(connection, None)
+        session, will = connection.session, connection.will
+        if session is not None and session.wire is connection:
+            session.detach()
+            self._sessions.sleep(session)
+        if will is not None:
+            self.receive(Received(will.topic, will.payload, _nobody_listens, _nobody_waits))
+        if not self._connections:
+            self._emptied.set()
+
+    # --- admission ---
+
+    async def _decide(self, connection: Connection, connect: Connect) -> None:
+        try:
+            decision = await self._admission.decide(connect, connection.address)
+            if isinstance(decision, Admitted):
+                await self._wait_for_turn(decision)
+        except Exception:
+            log.exception("a CONNECT could not be decided", address=connection.address)
+            decision = Refusal.UNAVAILABLE
+        if not connection.open:
+            return
+        if isinstance(decision, Refusal):
+            connection.refuse(decision)
+        elif self._banned.get(decision.thing_name, -1.0) >= connection.came_at:
+            connection.refuse(Refusal.NOT_AUTHORIZED)
+        else:
+            self._let_in(connection, connect, decision)
+
+    def _let_in(self, connection: Connection, connect: Connect, admitted: Admitted) -> None:
+        self._strangers.pop(connection, None)
+        old = self._sessions.find(admitted.thing_name, admitted.client_id)
+        if old is not None and isinstance(old.wire, Connection):
+            self._take_over(old, old.wire)
+        session, crowded_out, present = self._sessions.open(
+            admitted.thing_name, admitted.client_id, fresh=connect.clean
+        )
+        if crowded_out is not None:
+            self._end(crowded_out, "too many sessions of this thing", TAKEN_OVER)
+        wanted = connection.dialect.expiry(connect)
+        session.expiry = min(wanted, self.limits.session_expiry)
+        keep_alive = min(connect.keep_alive or self.limits.keep_alive, self.limits.keep_alive)
+        given = Given(
+            packet_size=self.limits.packet,
+            keep_alive=None if keep_alive == connect.keep_alive else keep_alive,
+            expiry=None if wanted == session.expiry else int(session.expiry),
+            client_id=None if connect.client_id else admitted.client_id,
+        )
+        connection.welcome(admitted, session, present=present, keep_alive=keep_alive, given=given)
+
+    async def _wait_for_turn(self, admitted: Admitted) -> None:
+        """Two clients with one id take it from each other once a second, not in a loop (F26)."""
+        last = self._taken_over.get((admitted.thing_name, admitted.client_id))
+        if last is not None:
+            await asyncio.sleep(last + self.limits.take_over_pause - self._loop.time())
+
+    def _take_over(self, session: Session, old: Connection) -> None:
+        key = (session.thing_name, session.client_id)
+        now = self._loop.time()
+        self._taken_over[key] = now
+        self._loop.call_later(self.limits.take_over_pause, self._taken_over.pop, key, None)
+        log.warning("takes over", client=session.client_id, old=old.address)
+        session.detach()
+        old.end("taken over by a new connection", TAKEN_OVER)
+
+    # --- messages out, and ends ---
+
+    def _give(self, session: Session, message: Message) -> None:
+        if isinstance(session.wire, Connection):
+            session.wire.put(message)
+            return
+        try:
+            session.put(message)
+        except Overflow as overflow:
+            log.warning("forgets a session", client=session.client_id, reason=str(overflow))
+            self._sessions.end(session)
+
+    def _end(self, session: Session, reason: str, code: int) -> None:
+        if isinstance(session.wire, Connection):
+            session.wire.will = None
+            session.wire.end(reason, code)
+        session.detach()
+        self._sessions.end(session)
+
+    async def _until_taken(self) -> None:
+        """Wait until every connected client has what waits for it, or for the flush time."""
+        deadline = self._loop.time() + self.limits.flush
+        # Watching every PUBACK for the sake of this moment would cost the hot path.
+        while self._loop.time() < deadline and any(  # noqa: ASYNC110
+            each.open and each.session is not None and each.session.unsettled for each in self._connections
+        ):
+            await asyncio.sleep(0.02)
+
+    async def _until_empty(self) -> None:
+        self._emptied.clear()
+        if not self._connections:
+            return
+        try:
+            async with asyncio.timeout(self.limits.flush):
+                await self._emptied.wait()
+        except TimeoutError:
+            for connection in tuple(self._connections):
+                connection.abort()
+            await asyncio.sleep(0)
+
+
+def _nobody_listens(topic: str, payload: bytes) -> None:
+    """A will has no asker."""
+
+
+def _nobody_waits() -> None:
+    """A will is acknowledged to nobody."""
