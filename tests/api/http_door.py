@@ -1,0 +1,153 @@
+"""A real server on a real store in a thread of its own, and a plain HTTP client for it."""
+
+import asyncio
+import http.client
+import json
+import socket
+import threading
+from collections.abc import Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from api.app import ApiOptions, build
+from api.server import ApiServer
+from domain.messages import Request
+from domain.names import Arns
+from domain.topics import Operation
+from storage import device
+from storage.policy import Policy
+from storage.store import Store
+
+START = datetime(2024, 6, 10, 6, 13, 20, 123000, tzinfo=UTC)
+
+
+@dataclass
+class Reply:
+    status: int
+    headers: Mapping[str, str]
+    raw: bytes
+
+    @property
+    def body(self) -> Any:
+        return json.loads(self.raw)
+
+    @property
+    def error(self) -> str:
+        assert set(self.body) == {"error"}, self.body
+        assert self.headers["Content-Type"].startswith("application/json")
+        return self.body["error"]
+
+
+class Door:
+    """Start with ``opened``. ``at`` is the server's clock."""
+
+    def __init__(self, data_dir: Path, *, server: Mapping[str, Any], **options: Any) -> None:
+        self.at = START
+        self.parts = {"store": True}
+        self._data_dir = data_dir
+        self._server_options = dict(server)
+        self._options = ApiOptions(
+            **{
+                "arns": Arns(),
+                "policy": Policy(),
+                "api_key": None,
+                "clock": lambda: self.at,
+                "ready": lambda: self.parts,
+                "version": "0.0.0-test",
+                **options,
+            }
+        )
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="door")
+        self._ready = threading.Event()
+        self.host = "127.0.0.1"
+        self.port = 0
+        self.store: Store
+        self.server: ApiServer
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        self.loop.call_soon(self._ready.set)
+        self.loop.run_forever()
+
+    def start(self) -> None:
+        self._thread.start()
+        self._ready.wait(10)
+        self.run(self._open())
+
+    async def _open(self) -> None:
+        self.store = Store.open(self._data_dir)
+        app = build(self.store, self._options)
+        self.server = ApiServer(app, self.host, 0, **self._server_options)
+        await self.server.start()
+        self.port = self.server.port
+
+    def stop(self) -> None:
+        async def close() -> None:
+            await self.server.close()
+            await self.store.close()
+
+        self.run(close())
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(10)
+        self.loop.close()
+
+    def run(self, coroutine: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(30)
+
+    def later(self, **span: float) -> None:
+        self.at += timedelta(**span)
+
+    def __call__(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        raw: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        sent = dict(headers or {})
+        payload = raw
+        if body is not None:
+            payload = json.dumps(body).encode()
+            sent.setdefault("Content-Type", "application/json")
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=30)
+        try:
+            connection.request(method, path, payload, sent)
+            answer = connection.getresponse()
+            return Reply(answer.status, dict(answer.headers), answer.read())
+        finally:
+            connection.close()
+
+    def ok(self, method: str, path: str, body: object = None, **more: Any) -> Any:
+        """Return the body of an answer that must be 200."""
+        reply = self(method, path, body, **more)
+        assert reply.status == 200, (reply.status, reply.raw)
+        return reply.body
+
+    def socket(self) -> socket.socket:
+        return socket.create_connection((self.host, self.port), timeout=30)
+
+    def device(self, thing: str, operation: Operation, job: str | None = None, **said: Any) -> Any:
+        """Let a thing speak: the verb behind the MQTT door."""
+        request = Request(thing_name=thing, operation=operation, job_id=job, **said)
+        return self.run(self.store.write(device.answer, [request], at=self.at))[0]
+
+    def job(self, *targets: str, **more: Any) -> str:
+        """Create a job and return its id."""
+        asked = {"targets": list(targets), "targetSelection": "SNAPSHOT", "document": "{}", **more}
+        return self.ok("POST", "/jobs", asked)["jobId"]
+
+
+@contextmanager
+def opened(data_dir: Path, *, server: Mapping[str, Any] | None = None, **options: Any):
+    door = Door(data_dir, server=server or {}, **options)
+    door.start()
+    try:
+        yield door
+    finally:
+        door.stop()
