@@ -1,21 +1,16 @@
 """What the agent's tests share: a server that keeps the contract, quick options, and a real Mosquitto."""
 
 import random
-from functools import partial
 
 import pytest
 from contract_server import ContractServer
 from mosquitto_server import BINARY, HINT
 from mqtt_server import broker_process
 from scripted_link import Network
+from workloads import OPTIONS, QUICK
 
-from agent.agent import Agent, Options
-from agent.backoff import Backoff
-from agent.calls import Patience
+from agent.agent import Agent
 from agent.client import JobsClient
-
-QUICK = Patience(reply_timeout=0.2, attempts=3, backoff=partial(Backoff, 0.01, 0.02))
-OPTIONS = Options(patience=QUICK, progress_interval=0.01, reconnect_base=0.01, reconnect_cap=0.02)
 
 
 @pytest.fixture

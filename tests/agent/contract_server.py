@@ -67,6 +67,9 @@ class ContractServer:
     def execution(self, job_id: str, thing: str = "t1") -> Execution:
         return self.executions[thing, job_id]
 
+    def open(self, job_id: str, thing: str = "t1") -> bool:
+        return self.execution(job_id, thing).status in PENDING
+
     async def until(self, condition: Callable[[], object], seconds: float = 15) -> None:
         async with asyncio.timeout(seconds):
             while not condition():

@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 
 import pytest
 
@@ -61,7 +62,7 @@ async def test_content_and_directory_are_flushed_in_this_order(tmp_path, monkeyp
     real_fsync, real_replace = os.fsync, journal_module.Path.replace
 
     def fsync(descriptor):
-        done.append("directory" if os.path.isdir(f"/proc/self/fd/{descriptor}") else "file")
+        done.append("directory" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
         real_fsync(descriptor)
 
     def replace(path, target):
