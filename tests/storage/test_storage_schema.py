@@ -1,0 +1,80 @@
+"""Migrations: they make what the tables say, do it once, and refuse a database from the future."""
+
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+from sync_store import SyncStore
+
+from domain.errors import Unavailable
+from storage import schema, sqlite
+from storage.store import Store
+from storage.tables import metadata
+
+
+def shape(path: Path) -> list[str]:
+    engine = sqlite.readers(path)
+    with engine.begin() as connection:
+        found = connection.execute(
+            text("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'alembic%'")
+        )
+        statements = sorted(" ".join(row[0].replace('"', "").split()) for row in found)
+    engine.dispose()
+    return statements
+
+
+def columns(path: Path, table: str) -> list[tuple]:
+    """Name, type, not null, default and place in the key of each column."""
+    engine = sqlite.readers(path)
+    with engine.begin() as connection:
+        found = connection.exec_driver_sql(f'PRAGMA table_info("{table}")').all()
+    engine.dispose()
+    return sorted(tuple(row)[1:] for row in found)
+
+
+def test_the_migrations_make_what_the_tables_say(store: SyncStore) -> None:
+    with store.writer.begin() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_also_where_the_comparison_is_blind(tmp_path: Path, store: SyncStore) -> None:
+    # Defaults, checks, partial indexes and tables without a row id: alembic does not compare them well.
+    plain = sqlite.writer(tmp_path / "plain")
+    with plain.begin() as connection:
+        metadata.create_all(connection)
+    plain.dispose()
+    for table in metadata.tables:
+        assert columns(store.path, table) == columns(tmp_path / "plain", table)
+    migrated = shape(store.path)
+    assert len(migrated) > 20
+    kinds = ("CREATE INDEX", "CREATE UNIQUE INDEX")
+    assert [s for s in migrated if s.startswith(kinds)] == [
+        s for s in shape(tmp_path / "plain") if s.startswith(kinds)
+    ]
+    for word in ("CHECK", "WITHOUT ROWID", "AUTOINCREMENT", "REFERENCES", "UNIQUE"):
+        counts = {path: sum(s.count(word) for s in shape(path)) for path in (store.path, tmp_path / "plain")}
+        assert len(set(counts.values())) == 1, (word, counts)
+
+
+def test_an_upgrade_of_what_is_new_changes_nothing(store: SyncStore) -> None:
+    before = shape(store.path), store.rows("SELECT * FROM meta")
+    schema.upgrade(store.writer)
+    store.reopen()
+    assert (shape(store.path), store.rows("SELECT * FROM meta")) == before
+
+
+async def test_a_database_of_a_newer_program_is_refused_and_left_alone(tmp_path: Path) -> None:
+    await Store.open(tmp_path).close()
+    engine = sqlite.writer(tmp_path / "thingjobs.sqlite3")
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(Unavailable, match="does not fit this version of the program"):
+        Store.open(tmp_path)
+    with engine.begin() as connection:
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == "9999"
+        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    engine.dispose()
+    await Store.open(tmp_path).close()
