@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
@@ -27,6 +28,10 @@ PATH: Final[Mapping[str, tuple[Callable[[str], str], str]]] = {
     "thingName": (names.thing_name, "thing"),
     "thingGroupName": (names.group_name, "thing group"),
 }
+
+
+#: Bytes of body that are checked without making the other callers wait; more go to a thread.
+_AT_ONCE: Final = 64 * 1024
 
 
 def bind(route: Route, store: Store, options: ApiOptions) -> Handler:
@@ -66,13 +71,19 @@ def _query(request: web.Request, model: type[M]) -> M:
 
 
 async def _body(request: web.Request, route: Route, options: ApiOptions) -> Request:
-    if route.body is Nothing:
+    if not route.reads_body:
         return Nothing()
-    parsed = await bodies.read(request, limit=route.limit, seconds=options.body_seconds)
-    if not isinstance(parsed, dict):
+    raw = await bodies.read(request, limit=route.limit, seconds=options.body_seconds)
+    if len(raw) <= _AT_ONCE:
+        return _parsed(route.body, raw)
+    return await asyncio.to_thread(_parsed, route.body, raw)
+
+
+def _parsed(model: type[M], raw: bytes) -> M:
+    found = bodies.parse(raw) if raw.strip() else {}
+    if not isinstance(found, dict):
         raise InvalidRequest("the body must be a JSON object")
-    checked: Request = _validated(route.body, parsed, noun="member")
-    return checked
+    return _validated(model, found, noun="member")
 
 
 def _validated(model: type[M], raw: Mapping[str, object], *, noun: str) -> M:

@@ -1,4 +1,4 @@
-"""Reading a JSON body that is not trusted: bounded in size, time and depth, and without ambiguities."""
+"""Reading a JSON body that is not trusted: bounded in every direction, without ambiguities."""
 
 from __future__ import annotations
 
@@ -10,25 +10,23 @@ from aiohttp import web
 from pydantic_core import from_json
 
 from api.errors import Refusal, shown
+from domain.documents import distinct
 from domain.errors import InvalidJson
 
 #: A document has 20 levels at most and lies one level down.
 MAX_DEPTH: Final = 24
+#: No document of 32 KB has as many members in one object.
+MAX_MEMBERS: Final = 10_000
 #: What a web page may send anywhere without asking; our clients do not mean JSON by it.
 _NOT_JSON: Final = frozenset({"multipart/form-data", "application/x-www-form-urlencoded", "text/html"})
 
 
-async def read(request: web.Request, *, limit: int, seconds: float) -> object:
-    """Return the parsed body, ``{}`` if there is none.
-
-    Raises ``Refusal`` for size, type, encoding and slowness, ``InvalidJson`` for the content.
-    """
+async def read(request: web.Request, *, limit: int, seconds: float) -> bytes:
+    """Return the body; raises ``Refusal`` for size, type, encoding and slowness."""
     raw = await _receive(request, limit=limit, seconds=seconds)
-    if not raw.strip():
-        return {}
-    if request.content_type in _NOT_JSON:
+    if raw.strip() and request.content_type in _NOT_JSON:
         raise Refusal(415, f"Content-Type {request.content_type} is not application/json")
-    return parse(raw)
+    return raw
 
 
 async def _receive(request: web.Request, *, limit: int, seconds: float) -> bytes:
@@ -57,23 +55,20 @@ def parse(raw: bytes) -> object:
     try:
         # The Rust parser refuses what the standard one lets through: NaN, lone surrogates, bad UTF-8.
         parsed = from_json(raw, allow_inf_nan=False)
-        json.loads(raw, object_pairs_hook=_distinct)
+        json.loads(raw, object_pairs_hook=_object)
     except ValueError as error:
+        if "recursion limit" in str(error):
+            raise InvalidJson(f"the body is nested deeper than {MAX_DEPTH} levels") from None
         raise InvalidJson(f"the body is not valid JSON: {error}") from None
-    except RecursionError:
-        raise InvalidJson(f"the body is nested deeper than {MAX_DEPTH} levels") from None
     if _depth(parsed) > MAX_DEPTH:
         raise InvalidJson(f"the body is nested deeper than {MAX_DEPTH} levels")
     return parsed
 
 
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the name {shown(twice)} stands twice in one object")
-    return found
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > MAX_MEMBERS:
+        raise ValueError(f"an object has {len(pairs)} members; at most {MAX_MEMBERS} are allowed")
+    return distinct(pairs)
 
 
 def _depth(node: object) -> int:

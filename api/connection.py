@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
 
 from api.errors import failure
 from api.headers import dress, new_id
@@ -103,6 +104,14 @@ class Connection(web.RequestHandler):
             return
         transport.abort()
 
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Send an answer; a failure from outside our middlewares (Expect) gets the form of every other."""
+        if isinstance(resp, web.HTTPException):
+            resp = _undressed(resp.status, resp.reason)
+        return await super().finish_response(request, resp, start_time)
+
     def handle_error(
         self,
         request: web.BaseRequest,
@@ -115,8 +124,16 @@ class Connection(web.RequestHandler):
         if request.writer.output_size > 0:
             raise ConnectionError("the answer has begun already")
         self.logger.debug("%d for %s", status, request.remote, exc_info=exc)
-        reason = "the request is not well-formed HTTP" if status == 400 else "internal error"
-        response = failure(status, reason)
-        dress(response, new_id())
-        response.force_close()
-        return response
+        if isinstance(exc, LineTooLong):
+            return _undressed(431, f"a line of the request's head is longer than {exc.args[1]} bytes")
+        return _undressed(
+            status, "the request is not well-formed HTTP" if status == 400 else "internal error"
+        )
+
+
+def _undressed(status: int, reason: str) -> web.Response:
+    """Return the answer to what no middleware has seen; nothing more is read from that client."""
+    response = failure(status, reason)
+    dress(response, new_id())
+    response.force_close()
+    return response

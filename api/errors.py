@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import reprlib
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -79,7 +80,7 @@ def _reason(fault: ErrorDetails, noun: str) -> str:
         case "too_short" | "too_long":
             bound = "at least" if kind == "too_short" else "at most"
             limit = context.get("min_length") or context.get("max_length")
-            return f"{where} has {context['actual_length']} entries; {bound} {limit} needed"
+            return f"{where} has {context['actual_length']} entries; {bound} {limit} allowed"
         case _:
             return _mismatch(where, fault)
 
@@ -119,6 +120,6 @@ def _where(location: tuple[int | str, ...]) -> str:
 
 
 def shown(value: Any) -> str:
-    """Return a value as a reason quotes it: short and on one line."""
-    text = ascii(value) if isinstance(value, str) else repr(value)
+    """Return a value as a reason quotes it: short and on one line, at a price that its size does not set."""
+    text = ascii(value[: _SHOWN_VALUE + 1]) if isinstance(value, str) else reprlib.repr(value)
     return text if len(text) <= _SHOWN_VALUE else f"{text[: _SHOWN_VALUE - 3]}..."

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import re
+from collections.abc import Set as AbstractSet
 from typing import Final
-from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
@@ -15,6 +16,8 @@ from api.errors import Refusal, shown
 
 #: For probes, which carry no key and may call us by any name.
 OPEN: Final = frozenset({"/healthz", "/readyz"})
+#: A host as HTTP writes it: a name or IPv4 address, or an IPv6 address in brackets; then perhaps a port.
+_HOST: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::[0-9]*)?")
 _SAFE: Final = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
 
 
@@ -54,25 +57,30 @@ def _refuse_without(key: bytes, request: web.Request) -> None:
 
 def _refuse_rebinding(request: web.Request, hosts: frozenset[str]) -> None:
     """Refuse a name that somebody else's DNS points at us: a web page of theirs would count as ours."""
-    host = _host(request.headers.get(hdrs.HOST, ""))
-    local = request.get_extra_info("sockname", ("",))[0]
-    if host != "localhost" and host not in hosts and host != local and not _is_loopback(host):
-        raise Refusal(403, f"Host {shown(host)} is not a name of this server; use localhost", close=True)
+    ours = {"localhost", request.get_extra_info("sockname", (None,))[0], *hosts}
+    _refuse_name(request.headers.get(hdrs.HOST, ""), ours)
+    # Differs from the header if the request line holds a whole URL.
+    _refuse_name(request.url.raw_authority, ours)
+
+
+def _refuse_name(given: str, ours: AbstractSet[str]) -> None:
+    host = _host(given)
+    if host not in ours and not _is_loopback(host):
+        raise Refusal(403, f"Host {shown(given)} is not a name of this server; use localhost", close=True)
 
 
 def _refuse_foreign_page(request: web.Request) -> None:
     origin = request.headers.get(hdrs.ORIGIN)
     if origin is None or request.method in _SAFE:
         return
-    if urlsplit(origin).netloc.lower() != request.headers.get(hdrs.HOST, "").lower():
+    if origin.partition("://")[2].lower() != request.headers.get(hdrs.HOST, "").lower():
         raise Refusal(403, f"Origin {shown(origin)} may not change anything here", close=True)
 
 
 def _host(header: str) -> str:
-    """Return the host without port and brackets."""
-    if header.startswith("["):
-        return header[1:].partition("]")[0].lower()
-    return header.partition(":")[0].lower()
+    """Return the host without port and brackets, "" if that is none."""
+    found = _HOST.fullmatch(header)
+    return "" if found is None else (found[1] or found[2]).lower()
 
 
 def _is_loopback(host: str) -> bool:

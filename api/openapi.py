@@ -131,7 +131,7 @@ def _not_null(schema: Schema) -> Schema:
 
 def _responses(route: Route, options: ApiOptions) -> Schema:
     statuses = {*_EVERYWHERE, *route.errors}
-    if route.body is not Nothing:
+    if route.reads_body:
         statuses |= set(_WITH_BODY)
     if options.api_key is not None and route.path not in OPEN:
         statuses.add(401)

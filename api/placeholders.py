@@ -9,7 +9,9 @@ from domain.errors import InvalidRequest
 
 _OPENING: Final = re.compile(r"\$\{aws:iot:")
 #: A quotation mark (x22) would end the JSON string around it.
-_WHOLE: Final = re.compile(r"\$\{aws:iot:(parameter|s3-presigned-url|code-sign-signature|package):[^{}\x22]+\}")
+_WHOLE: Final = re.compile(
+    r"\$\{aws:iot:(parameter|s3-presigned-url|code-sign-signature|package):[^{}\x22]+\}"
+)
 
 
 def refuse_unknown(document: str) -> None:

@@ -6,12 +6,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, get_args, get_type_hints
 
+from aiohttp.hdrs import METH_GET
+
 from api.call import Call
 from api.shapes import Answer, Request
 
-#: Documents have 32 KB; 10,000 names of up to 130 bytes come in lists.
+#: A document of 32 KB inside a JSON string, its every character escaped.
 DEFAULT_LIMIT: Final = 128 * 1024
-LISTS_LIMIT: Final = 2 * 1024 * 1024
+#: 10,000 ARNs with names of 128 characters, one per indented line.
+LISTS_LIMIT: Final = 3 * 1024 * 1024
 
 Handler = Callable[[Call[Any, Any]], Awaitable[Answer]]
 
@@ -33,6 +36,11 @@ class Route:
     query: type[Request] = field(init=False)
     body: type[Request] = field(init=False)
     answer: type[Answer] = field(init=False)
+
+    @property
+    def reads_body(self) -> bool:
+        """Whether a body is read, be it to refuse what it says; that of a GET means nothing (RFC 9110)."""
+        return self.method != METH_GET
 
     def __post_init__(self) -> None:
         hints = get_type_hints(self.handler)

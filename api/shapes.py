@@ -18,7 +18,7 @@ class Request(BaseModel):
 
 
 class Nothing(Request):
-    """No body is read; no query parameter is known."""
+    """No member or query parameter is known."""
 
 
 class Paging(Request):

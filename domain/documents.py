@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any, Final
 
 from pydantic_core import from_json
@@ -36,7 +37,7 @@ def _check(text: str) -> None:
     try:
         # The Rust parser refuses what the standard one lets through: NaN, lone surrogates, deep nesting.
         parsed = from_json(text, allow_inf_nan=False)
-        json.loads(text, object_pairs_hook=_distinct)
+        json.loads(text, object_pairs_hook=distinct)
     except ValueError as error:
         raise InvalidRequest(f"document is not valid JSON: {error}") from None
     if not isinstance(parsed, dict):
@@ -44,12 +45,12 @@ def _check(text: str) -> None:
     _walk(parsed, 1)
 
 
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the object; raises ``ValueError`` if a name stands twice. For ``object_pairs_hook``."""
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the name {twice!r} stands twice in one object")
+        left = Counter(name for name, _ in pairs) - Counter(found)
+        raise ValueError(f"the name {ascii(next(iter(left)))[:64]} stands twice in one object")
     return found
 
 

@@ -89,6 +89,10 @@ class Door:
         async def close() -> None:
             await self.server.close()
             await self.store.close()
+            # Connections that have just ended: their tasks take one more turn.
+            left = asyncio.all_tasks() - {asyncio.current_task()}
+            if left:
+                await asyncio.wait(left, timeout=10)
 
         self.run(close())
         self.loop.call_soon_threadsafe(self.loop.stop)
