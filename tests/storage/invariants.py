@@ -70,66 +70,9 @@ _TWICE = (
     f"SELECT job, thing FROM executions WHERE status IN {PENDING} GROUP BY job, thing HAVING count(*) > 1"
 )
 _LEFT_OVER = (
-    "SELECT id, status FROM jobs WHERE status = 'COMPLETED' AND (queued > 0 OR in_progress > 0 OR waiting > 0 "
-    "OR completed_at IS NULL) OR status IN ('IN_PROGRESS', 'CANCELED') AND completed_at IS NOT NULL "
+    "SELECT id, status FROM jobs WHERE status = 'COMPLETED' AND (queued > 0 OR in_progress > 0 "
+    "OR waiting > 0 OR completed_at IS NULL) OR status IN ('IN_PROGRESS', 'CANCELED') AND completed_at IS NOT NULL "
     "OR status = 'CANCELED' AND (waiting > 0 OR queued > 0 AND sweep = '')"
-)
-_NOT_ENDED)
-    nothing(store, "a timer on an execution that does not run", _STRAY_TIMER)
-    nothing(store, "a deadline that is not the earlier timer", _WRONG_DEADLINE)
-    nothing(store, "a deleted thing that is still to do something", _GHOST)
-
-
-def nothing(store: SyncStore, what: str, statement: str) -> None:
-    found = store.rows(statement)
-    assert not found, f"{what}: {found[:5]}"
-
-
-def counters_are_the_rows(store: SyncStore) -> None:
-    counted: dict[int, dict[str, int]] = defaultdict(dict)
-    for job, status, number in store.rows(
-        "SELECT job, status, count(*) FROM executions GROUP BY job, status"
-    ):
-        counted[job][status] = number
-    waiting = dict(store.rows("SELECT job, count(*) FROM waiting GROUP BY job"))
-    columns = ", ".join(status.lower() for status in STATUSES)
-    for job, waits, *kept in store.rows(f"SELECT id, waiting, {columns} FROM jobs"):
-        assert dict(zip(STATUSES, kept, strict=True)) == {s: counted[job].get(s, 0) for s in STATUSES}, job
-        assert waits == waiting.get(job, 0), job
-
-
-def versions_have_no_gaps(store: SyncStore) -> None:
-    """One event per version, each beginning where the last one ended, none after the end."""
-    history: dict[tuple[int, int, int], list[tuple]] = defaultdict(list)
-    for job, thing, number, *event in store.rows(
-        "SELECT job, thing, number, version, from_status, to_status, at FROM execution_events ORDER BY id"
-    ):
-        key = (job, thing, number)
-        # A number that was freed by deletion may be used again; its history begins anew.
-        if event[0] == 1:
-            history[key] = []
-        history[key].append(tuple(event))
-    for key, events in history.items():
-        assert [version for version, *_ in events] == list(range(1, len(events) + 1)), (key, events)
-        assert events[0][1:3] == (None, "QUEUED"), (key, events)
-        for (_, _, before, earlier), (_, after, _, later) in pairwise(events):
-            assert before == after, (key, events)
-            assert before not in TERMINAL, (key, events)
-            assert earlier <= later, (key, events)
-    for job, thing, number, version, status in store.rows(
-        "SELECT job, thing, number, version, status FROM executions"
-    ):
-        last = history[job, thing, number][-1]
-        assert (last[0], last[2]) == (version, status), (job, thing, number, last)
-
-
-_TWICE = (
-    f"SELECT job, thing FROM executions WHERE status IN {PENDING} GROUP BY job, thing HAVING count(*) > 1"
-)
-_LEFT_OVER = (
-    "SELECT id, status FROM jobs WHERE (status = 'COMPLETED' AND (queued > 0 OR in_progress > 0 OR waiting > 0)) "
-    "OR (status = 'COMPLETED') <> (completed_at IS NOT NULL AND status <> 'DELETION_IN_PROGRESS') "
-    "AND status <> 'DELETION_IN_PROGRESS' OR (status = 'CANCELED' AND (waiting > 0 OR queued > 0 AND sweep = ''))"
 )
 _NOT_ENDED = (
     "SELECT id FROM jobs WHERE target_selection = 'SNAPSHOT' AND status = 'IN_PROGRESS' "
