@@ -9,6 +9,7 @@ from typing import Final
 from aiohttp import web
 
 from api.connection import Connection, Deadlines
+from domain.errors import Unavailable
 
 _log = logging.getLogger(__name__)
 MAX_CONNECTIONS: Final = 1024
@@ -37,14 +38,18 @@ class ApiServer:
         self.port = port
 
     async def start(self) -> None:
-        """Bind and serve. Raises ``OSError`` if the address cannot be had."""
+        """Bind and serve. Raises ``Unavailable`` if the address cannot be had."""
         await self._runner.setup()
         try:
             self._listener = await asyncio.get_running_loop().create_server(
                 self._accept, self._host, self.port
             )
-        except BaseException:
+        except BaseException as error:
             await self._runner.cleanup()
+            if isinstance(error, OSError):
+                raise Unavailable(
+                    f"cannot listen for operators on {self._host}:{self.port}: {error}"
+                ) from error
             raise
         self.port = self._listener.sockets[0].getsockname()[1]
 

@@ -119,7 +119,7 @@ async def _fleet(server: Server, plan: Plan) -> Fleet:
     def connect(name: str) -> Connect:
         return connector(Endpoint(thing_name=name, host=host, port=int(port), token=secrets[name]))
 
-    rates = Rates(fail=0.06, reject=0.02, drop=0.05, slow=0.02, min_duration=1.0, max_duration=5.0)
+    rates = Rates(fail=0.06, reject=0.02, drop=0.05, min_duration=1.0, max_duration=5.0)
     return Fleet(names, connect, FleetOptions(rates=rates, seed=plan.seed))
 
 

@@ -13,7 +13,12 @@ from structlog.types import EventDict, Processor, WrappedLogger
 
 #: amqtt formats every packet at DEBUG, passwords included, and logs every connection at INFO;
 #: aiohttp's access log repeats what our own middleware says with more context.
-QUIET: Final = {"amqtt": logging.WARNING, "transitions": logging.WARNING, "aiohttp.access": logging.WARNING}
+QUIET: Final = {
+    "amqtt": logging.WARNING,
+    "transitions": logging.WARNING,
+    "aiohttp.access": logging.WARNING,
+    "alembic": logging.WARNING,  # nine lines about itself at every start
+}
 
 #: C0 and C1 controls, DEL, line and paragraph separators, bidirectional overrides and isolates.
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")

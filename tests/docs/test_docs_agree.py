@@ -1,0 +1,114 @@
+"""The tables and charts of the documents say what the code says."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from broker.embedded.limits import Limits
+from cli.settings import Settings
+from domain import details, documents, errors, messages
+from domain.execution import RULES, TERMINAL, Cause, Status
+from domain.permissions import MAX_TOPIC_BYTES
+from domain.topics import NEXT, Operation, Topics
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PROTOCOL = (ROOT / "docs" / "device-protocol.md").read_text(encoding="utf-8")
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+
+#: How the chart calls what the code calls a cause.
+CAUSES = {
+    "device": Cause.DEVICE,
+    "cancel": Cause.CANCEL,
+    "forced cancel": Cause.FORCED_CANCEL,
+    "removal": Cause.REMOVAL,
+    "time-out": Cause.TIMEOUT,
+}
+
+
+def section(text: str, title: str) -> str:
+    return text.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+def rows(text: str) -> list[list[str]]:
+    """Return the cells of every table row, heads and rulers left out."""
+    found = re.findall(r"^\| *(.+?) *\|$", text, re.MULTILINE)
+    return [re.split(r" *\| *", row) for row in found if not set(row) <= set("-| :")]
+
+
+def arrows() -> set[tuple[Status, Status, Cause]]:
+    drawn = re.findall(r"^    (\w+) --> (\w+): (.+)$", README, re.MULTILINE)
+    return {(Status(source), Status(target), CAUSES[cause]) for source, target, cause in drawn}
+
+
+def test_the_state_chart_draws_every_step_the_rules_allow_and_no_other():
+    allowed = {
+        (source, target, cause)
+        for cause, rule in RULES.items()
+        for source in rule.sources
+        for target in rule.targets
+    }
+    # A forced cancel also ends what is QUEUED; the chart draws that step once, as the plain cancel.
+    allowed.remove((Status.QUEUED, Status.CANCELED, Cause.FORCED_CANCEL))
+    assert arrows() == allowed
+
+
+def test_the_state_chart_ends_where_executions_end():
+    assert {Status(name) for name in re.findall(r"(\w+) --> \[\*\]", README)} == TERMINAL
+
+
+def test_the_topic_table_lists_every_request():
+    table = {row[0].strip("`") for row in rows(section(README, "Topics"))}
+    told = {topic for topic in table if topic in ("get", "start-next") or topic.endswith(("/get", "/update"))}
+    topics = Topics()
+    parsed = {topics.parse(f"{topics.jobs('t')}{topic.replace('{jobId}', 'j')}")[1:] for topic in told}
+    assert parsed == {
+        (Operation.GET_PENDING, None),
+        (Operation.START_NEXT, None),
+        (Operation.DESCRIBE, "j"),
+        (Operation.DESCRIBE, NEXT),
+        (Operation.UPDATE, "j"),
+    }
+
+
+def test_the_table_of_codes_is_complete():
+    told = {row[0].split("`")[1] for row in rows(section(PROTOCOL, "Errors")) if row[0].startswith("`")}
+
+    def codes(error: type[errors.JobsError]) -> set[str]:
+        return {error.code}.union(*(codes(child) for child in error.__subclasses__()))
+
+    assert told == codes(errors.JobsError)
+
+
+@pytest.mark.parametrize(
+    ("row", "numbers"),
+    [
+        ("a request's payload", [messages.MAX_PAYLOAD]),
+        ("a job document", [documents.MAX_BYTES]),
+        ("`statusDetails`", [details.MAX_PAIRS, 1, 128, 1, details.MAX_VALUE]),
+        ("`clientToken`", [messages.MAX_TOKEN]),
+        ("topic", [MAX_TOPIC_BYTES]),
+        ("subscriptions of a connection", [Limits().subscriptions, Limits().filters_per_subscribe]),
+        ("messages that wait for a connection", [Limits().queue_messages, Limits().queue_bytes]),
+    ],
+)
+def test_the_limits_are_those_in_force(row, numbers):
+    (told,) = (cells[1] for cells in rows(section(PROTOCOL, "Limits")) if cells[0] == row)
+    told = told.replace("a-z A-Z 0-9", "")
+    assert [int(number.replace(",", "")) for number in re.findall(r"\d[\d,]*", told)] == numbers
+
+
+def test_the_table_of_settings_lists_each_one_with_its_default():
+    told = {
+        row[0].strip("`"): row[1].strip("`")
+        for row in rows(section(OPERATIONS, "Settings"))
+        if row[0].startswith("`")
+    }
+    fields = Settings.model_fields
+    assert told.keys() == fields.keys()
+    for name, default in told.items():
+        value = fields[name].default
+        assert default == ("" if value is None else str(value).lower() if value is False else str(value)), (
+            name
+        )
