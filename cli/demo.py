@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from cli.errors import UsageRefused
+from domain.errors import JobsError
 
 if TYPE_CHECKING:
     from agent.fleet import Fleet
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 JOB: Final = "demo-1"
 PREFIX: Final = "demo"
+
+
+class Unfinished(JobsError):
+    """The job took longer than the demo was given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,13 +154,11 @@ async def _work(server: Server, fleet: Fleet, plan: Plan) -> bool:
             "timeoutConfig": {"inProgressTimeoutInMinutes": 2},
         },
     )
-    async with asyncio.timeout(plan.patience) as deadline:
-        try:
+    try:
+        async with asyncio.timeout(plan.patience):
             job = await view.follow(lambda: _call(rest, "GET", rest.path("jobs", JOB)))
-        except TimeoutError:
-            if not deadline.expired():
-                raise
-            raise UsageRefused(f"job {JOB} was not done in {plan.patience:.0f} seconds") from None
+    except TimeoutError:
+        raise Unfinished(f"job {JOB} was not done in {plan.patience:.0f} seconds") from None
     view.sum_up(job)
     return bool(job["status"] == "COMPLETED")
 
