@@ -121,7 +121,8 @@ Flag = Annotated[
 QueryFlag = Annotated[bool, BeforeValidator(flag), WithJsonSchema({"type": "boolean"})]
 
 
-def _whole(value: object) -> int:
+def whole(value: object) -> int:
+    """Read a number without a fraction. In ``Annotated`` bounds come first, else no schema has them."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     if isinstance(value, float) and value.is_integer():
@@ -129,14 +130,15 @@ def _whole(value: object) -> int:
     raise ValueError("must be a whole number")
 
 
-def _digits(value: object) -> int:
+def digits(value: object) -> int:
+    """Read what a query says about a whole number."""
     if not isinstance(value, str) or not _DIGITS.fullmatch(value):
         raise ValueError("must be a whole number")
     return int(value)
 
 
 def _counter(value: object) -> int:
-    number = _digits(value) if isinstance(value, str) else _whole(value)
+    number = digits(value) if isinstance(value, str) else whole(value)
     if not 0 <= number <= _MOST:
         raise ValueError(f"must be from 0 to {_MOST}")
     return number
@@ -158,8 +160,6 @@ Counter = Annotated[
 QueryCounter = Annotated[
     int, BeforeValidator(_counter), WithJsonSchema({"type": "integer", "minimum": 0, "maximum": _MOST})
 ]
-QueryNumber = Annotated[int, BeforeValidator(_digits)]
-Whole = Annotated[int, BeforeValidator(_whole)]
 
 
 def _attributes(value: object) -> object:

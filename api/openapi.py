@@ -136,11 +136,12 @@ def _responses(route: Route, options: ApiOptions) -> Schema:
     if options.api_key is not None and route.path not in OPEN:
         statuses.add(401)
     answer = {"application/json": {"schema": {"$ref": _REF.format(model=route.answer.__name__)}}}
-    success: Schema = {"description": "Success", "content": answer}
+    success: Schema = {"content": answer}
     if route.location is not None:
         success["headers"] = {"Location": {"schema": {"type": "string"}}}
     failures = {str(status): {"$ref": f"#/components/responses/{status}"} for status in sorted(statuses)}
-    return {"200": success, **failures}
+    answers = {str(status): {**success, "description": HTTPStatus(status).phrase} for status in route.answers}
+    return {**failures, **answers}
 
 
 def _statuses(routes: Sequence[Route]) -> list[int]:

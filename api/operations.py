@@ -11,7 +11,7 @@ class Alive(Answer):
 
 
 class Ready(Answer):
-    """503 while a part is not ready; ``error`` names those parts."""
+    """503 while a part is not ready; `error` names those parts."""
 
     ready: bool
     parts: dict[str, bool]

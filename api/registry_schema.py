@@ -36,7 +36,7 @@ class CreateThing(Request):
 
 
 class UpdateThing(Request):
-    """``merge`` lays the attributes over the old ones, else they replace them; "" removes a pair."""
+    """`merge` lays the attributes over the old ones, else they replace them; "" removes a pair."""
 
     model_config = ConfigDict(
         json_schema_extra={"anyOf": [{"required": ["attributes"]}, {"required": ["timeZone"]}]}
@@ -148,7 +148,7 @@ class ThingList(Answer):
 
 
 class ThingChanged(Answer):
-    """Also for groups."""
+    """The thing or group has this version now."""
 
     updated: Literal[True] = True
     version: int

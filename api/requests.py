@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from api.fields import (
@@ -21,8 +21,8 @@ from api.fields import (
     Targets,
     TemplateArn,
     Text,
-    Whole,
     pairs,
+    whole,
 )
 from api.shapes import Paging, Request
 from domain.details import status_details
@@ -30,7 +30,7 @@ from domain.execution import Status
 from domain.job import JobStatus, TargetSelection
 from domain.timeouts import MAX_MINUTES, MIN_MINUTES
 
-_Minutes = Annotated[Whole, Field(ge=MIN_MINUTES, le=MAX_MINUTES)]
+_Minutes = Annotated[int, Field(ge=MIN_MINUTES, le=MAX_MINUTES), BeforeValidator(whole)]
 
 
 class TimeoutConfig(Request):
@@ -50,7 +50,7 @@ class Configured(Request):
 
 
 class CreateJob(Configured):
-    """S4. A job made from a template may leave ``document`` out."""
+    """A job for things and thing groups. Made from a template it may leave the document out."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -94,7 +94,7 @@ class CreateJob(Configured):
 
 
 class CreateTemplate(Configured):
-    """S5."""
+    """A job document with its configuration, to make jobs from."""
 
     document: Document
     description: Text
@@ -106,7 +106,7 @@ class CreateTemplate(Configured):
 
 
 class UpdateJob(Request):
-    """S17. Null is no description."""
+    """What changes about a job; at least one member is needed, and null is none."""
 
     model_config = ConfigDict(
         json_schema_extra={"anyOf": [{"required": ["description"]}, {"required": ["timeoutConfig"]}]}
@@ -127,39 +127,39 @@ class UpdateJob(Request):
 
 
 class Associate(Request):
-    """S1."""
+    """Things or thing groups to add to the targets of a continuous job."""
 
     targets: Targets
 
 
 class CancelJob(Request):
-    """S2."""
+    """Why a job is canceled, and whether also things already at work on it are to stop."""
 
     comment: Text | None = None
     force: Flag | None = None
 
 
 class DeleteJob(Request):
-    """S6, in the body."""
+    """Whether a job goes that is still IN_PROGRESS."""
 
     force: Flag | None = None
 
 
 class DeleteJobQuery(Request):
-    """S6, in the query, which wins."""
+    """The same in the query, which wins."""
 
     force: QueryFlag | None = None
 
 
 class DeleteExecution(Request):
-    """S7, in the body."""
+    """Which execution goes, the latest by default; one that is IN_PROGRESS only by force."""
 
     execution_number: Counter | None = None
     force: Flag | None = None
 
 
 class DeleteExecutionQuery(Request):
-    """S7, in the query, which wins."""
+    """The same in the query, which wins."""
 
     execution_number: QueryCounter | None = None
     force: QueryFlag | None = None
@@ -174,7 +174,7 @@ _Detail = Annotated[Any, WithJsonSchema(DETAIL_SCHEMA)]
 
 
 class CancelExecution(Request):
-    """S3. Its four ways to say details are one map in the end."""
+    """Its four ways to say details make one map; what is said more directly wins."""
 
     expected_version: Counter | None = None
     status_details: _Details | None = None
@@ -205,7 +205,7 @@ class CancelExecution(Request):
 
 
 class ListJobs(Paging):
-    """S13."""
+    """Filters of the list of jobs."""
 
     status: JobStatus | None = None
     target_selection: TargetSelection | None = None
@@ -213,12 +213,12 @@ class ListJobs(Paging):
 
 
 class ListExecutions(Paging):
-    """S14, S15: the document says "Job's status"; it means an execution's."""
+    """The status is an execution's (the customer's document calls it the job's)."""
 
     status: Status | None = None
 
 
 class ReadJob(Request):
-    """S9."""
+    """Whether SCHEDULED is shown as such."""
 
     extended: QueryFlag | None = None

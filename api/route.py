@@ -29,6 +29,8 @@ class Route:
     handler: Handler
     summary: str = field(kw_only=True)
     errors: tuple[int, ...] = field(kw_only=True, default=(404, 422))
+    #: Statuses that ``answer`` comes with.
+    answers: tuple[int, ...] = field(kw_only=True, default=(200,))
     #: Bytes of body.
     limit: int = field(kw_only=True, default=DEFAULT_LIMIT)
     #: Where what was created is found, in terms of the answer's members.

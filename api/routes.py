@@ -208,7 +208,8 @@ SERVER: Final = (
         "isReady",
         operations.ready,
         summary="Whether every part is ready",
-        errors=(422, 503),
+        errors=INVALID,
+        answers=(200, 503),
     ),
 )
 

@@ -17,31 +17,31 @@ from domain.job import JobStatus, TargetSelection
 
 
 class Associated(Answer):
-    """S1."""
+    """The targets belong to the job now."""
 
     associated: Literal[True] = True
 
 
 class Canceled(Answer):
-    """S2, S3."""
+    """The job or execution is canceled."""
 
     canceled: Literal[True] = True
 
 
 class Deleted(Answer):
-    """S6, S7, S8."""
+    """It is gone, or will be once its executions are."""
 
     deleted: Literal[True] = True
 
 
 class Updated(Answer):
-    """S17."""
+    """The change is made."""
 
     updated: Literal[True] = True
 
 
 class JobCreated(Answer):
-    """S4; the document forgot the id."""
+    """The job is there, under this id."""
 
     created: Literal[True] = True
     job_id: str
@@ -49,7 +49,7 @@ class JobCreated(Answer):
 
 
 class TemplateCreated(Answer):
-    """S5; the document forgot the id."""
+    """The template is there, under this id."""
 
     created: Literal[True] = True
     job_template_id: str
@@ -70,7 +70,7 @@ class JobProcessDetails(Answer):
 
 
 class JobView(Answer):
-    """A job. ``jobId`` is the id, though the document describes it as the ARN."""
+    """A job. Its `jobId` is the id, not the ARN."""
 
     job_arn: str
     job_id: str
@@ -90,19 +90,19 @@ class JobView(Answer):
 
 
 class GotJob(Answer):
-    """S9."""
+    """One job."""
 
     job: JobView
 
 
 class GotDocument(Answer):
-    """S10."""
+    """The job document, to the letter as it was given."""
 
     document: str
 
 
 class JobList(Answer):
-    """S13."""
+    """A page of jobs."""
 
     jobs: tuple[JobView, ...]
     next_token: str | None
@@ -127,13 +127,13 @@ class TemplateView(Answer):
 
 
 class GotTemplate(Answer):
-    """S11."""
+    """One job template."""
 
     job_template: TemplateView
 
 
 class TemplateList(Answer):
-    """S16, with its capital J and without."""
+    """A page of job templates, under both spellings of the list's name."""
 
     job_templates: tuple[TemplateView, ...]
     next_token: str | None
@@ -145,13 +145,13 @@ class TemplateList(Answer):
 
 
 class Details(Answer):
-    """The pairs a device has reported, one level down as the document has it."""
+    """The pairs a device has reported."""
 
     details_map: dict[str, str]
 
 
 class ExecutionView(Answer):
-    """One job on one thing. The number is a string and the version a number, as the document has them."""
+    """One job on one thing. The execution number is a string, the version a number."""
 
     job_id: str
     status: Status
@@ -167,7 +167,7 @@ class ExecutionView(Answer):
 
 
 class GotExecution(Answer):
-    """S12."""
+    """One job execution."""
 
     execution: ExecutionView
 
@@ -183,28 +183,28 @@ class ExecutionSummary(Answer):
 
 
 class ExecutionOnThing(Answer):
-    """An entry of S14."""
+    """An execution of the job in question."""
 
     thing_arn: str
     job_execution: ExecutionSummary
 
 
 class ExecutionOfJob(Answer):
-    """An entry of S15."""
+    """An execution on the thing in question."""
 
     job_id: str
     job_execution: ExecutionSummary
 
 
 class JobExecutions(Answer):
-    """S14."""
+    """A page of executions of one job."""
 
     job_executions: tuple[ExecutionOnThing, ...]
     next_token: str | None
 
 
 class ThingExecutions(Answer):
-    """S15, whose list has a singular name; the plural is there too."""
+    """A page of executions on one thing, under both spellings of the list's name."""
 
     job_executions: tuple[ExecutionOfJob, ...]
     next_token: str | None

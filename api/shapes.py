@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from api.fields import NextToken, QueryNumber
+from api.fields import NextToken, digits
 from storage.pages import MAX_RESULTS
 
 
@@ -24,7 +24,7 @@ class Nothing(Request):
 class Paging(Request):
     """How every list is asked for."""
 
-    max_results: Annotated[QueryNumber, Field(ge=1, le=MAX_RESULTS)] = MAX_RESULTS
+    max_results: Annotated[int, Field(ge=1, le=MAX_RESULTS), BeforeValidator(digits)] = MAX_RESULTS
     next_token: NextToken = None
 
 
@@ -32,7 +32,12 @@ class Answer(BaseModel):
     """A body that is sent with 200, unless it says otherwise."""
 
     model_config = ConfigDict(
-        frozen=True, alias_generator=to_camel, validate_by_name=True, serialize_by_alias=True
+        frozen=True,
+        alias_generator=to_camel,
+        validate_by_name=True,
+        serialize_by_alias=True,
+        # Everything is always sent, so the description may promise it.
+        json_schema_serialization_defaults_required=True,
     )
 
     @property

@@ -9,8 +9,11 @@ from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+from described import Description, description
 
 from api.app import ApiOptions, build
 from api.server import ApiServer
@@ -42,7 +45,7 @@ class Reply:
 
 
 class Door:
-    """Start with ``opened``. ``at`` is the server's clock."""
+    """Start with ``opened``. ``at`` is the server's clock. Every answer is held against ``/openapi.json``."""
 
     def __init__(self, data_dir: Path, *, server: Mapping[str, Any], **options: Any) -> None:
         self.at = START
@@ -119,13 +122,34 @@ class Door:
         if body is not None:
             payload = json.dumps(body).encode()
             sent.setdefault("Content-Type", "application/json")
+        reply = self._exchange(method, path, payload, sent)
+        self.described.check(method, path, reply.status, reply.headers, reply.raw)
+        return reply
+
+    @cached_property
+    def described(self) -> Description:
+        key = self._options.api_key
+        headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+        reply = self._exchange("GET", "/openapi.json", None, headers)
+        assert reply.status == 200, reply
+        return description(reply.raw)
+
+    def _exchange(self, method: str, path: str, payload: bytes | None, headers: Mapping[str, str]) -> Reply:
         connection = http.client.HTTPConnection(self.host, self.port, timeout=30)
         try:
-            connection.request(method, path, payload, sent)
+            connection.request(method, path, payload, headers)
             answer = connection.getresponse()
             return Reply(answer.status, dict(answer.headers), answer.read())
         finally:
             connection.close()
+
+    def send(self, raw: bytes) -> Reply:
+        """Send bytes that no client library would; return the first answer. The rest is dropped."""
+        with self.socket() as wire:
+            wire.sendall(raw)
+            answer = http.client.HTTPResponse(wire)
+            answer.begin()
+            return Reply(answer.status, dict(answer.headers), answer.read())
 
     def ok(self, method: str, path: str, body: object = None, **more: Any) -> Any:
         """Return the body of an answer that must be 200."""
