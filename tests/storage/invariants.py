@@ -71,7 +71,8 @@ _TWICE = (
 )
 _LEFT_OVER = (
     "SELECT id, status FROM jobs WHERE status = 'COMPLETED' AND (queued > 0 OR in_progress > 0 "
-    "OR waiting > 0 OR completed_at IS NULL) OR status IN ('IN_PROGRESS', 'CANCELED') AND completed_at IS NOT NULL "
+    "OR waiting > 0 OR completed_at IS NULL) "
+    "OR status IN ('IN_PROGRESS', 'CANCELED') AND completed_at IS NOT NULL "
     "OR status = 'CANCELED' AND (waiting > 0 OR queued > 0 AND sweep = '')"
 )
 _NOT_ENDED = (
