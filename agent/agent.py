@@ -12,15 +12,15 @@ from typing import Any
 from agent.backoff import Backoff
 from agent.calls import Patience
 from agent.client import JobsClient
-from agent.errors import AgentError
+from agent.errors import AgentError, LinkDown
 from agent.events import Event, Kind, Observer, unobserved
 from agent.job import Handler
-from agent.journal import Journal, MemoryJournal
+from agent.journal import Journal, MemoryJournal, key_of
 from agent.messages import JobExecution, Pending
 from agent.port import Connect
 from agent.recovery import recover
 from agent.registry import Registration, Registry
-from agent.session import Session
+from agent.session import GiveUp, Session, never
 from agent.worker import Worker
 from domain.topics import Topics
 
@@ -32,7 +32,10 @@ FULL_LIST: int = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """Times in seconds. ``poll`` is how often to ask for work unasked: notifications may get lost."""
+    """Times in seconds. ``poll`` is how often to ask for work unasked: notifications may get lost.
+
+    ``give_up`` says which failures to connect for the first time end ``run``.
+    """
 
     topics: Topics = field(default_factory=Topics)
     poll: float = 300.0
@@ -40,6 +43,7 @@ class Options:
     patience: Patience = field(default_factory=Patience)
     reconnect_base: float = 1.0
     reconnect_cap: float = 30.0
+    give_up: GiveUp = never
 
 
 class Agent:
@@ -87,6 +91,7 @@ class Agent:
             backoff=Backoff(options.reconnect_base, options.reconnect_cap, self._rng),
             connected=self._on_connected,
             disconnected=lambda reason: self._tell(Kind.DISCONNECTED, text=reason),
+            give_up=options.give_up,
         )
 
     # --- handlers ----------------------------------------------------------------------------------------
@@ -110,14 +115,23 @@ class Agent:
     # --- life --------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Work until cancelled; a job at hand then stays in the journal for the next life."""
-        async with asyncio.TaskGroup() as group:
-            for name, task in (
-                ("session", self._session.run()),
-                ("work", self._work()),
-                ("poll", self._poll()),
-            ):
-                group.create_task(task, name=f"{self.thing_name}: {name}")
+        """Work until cancelled; a job at hand then stays in the journal for the next life.
+
+        Raises ``LinkDown`` only if ``give_up`` wants it.
+        """
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for name, task in (
+                    ("session", self._session.run()),
+                    ("work", self._work()),
+                    ("poll", self._poll()),
+                ):
+                    tasks.create_task(task, name=f"{self.thing_name}: {name}")
+        except ExceptionGroup as group:
+            given_up, bugs = group.split(LinkDown)
+            if given_up is None or bugs is not None:
+                raise
+            raise given_up.exceptions[0] from None
 
     def drop(self, away: float = 0.0) -> None:
         """Lose the connection as if the cable were cut, for at least ``away`` seconds."""
@@ -174,10 +188,7 @@ class Agent:
         current = self._worker.current
         if execution is not None:
             self._wake.set()
-        if current is not None and (
-            execution is None
-            or (execution.job_id, execution.execution_number) != (current.job_id, current.execution_number)
-        ):
+        if current is not None and (execution is None or key_of(execution) != current):
             self._worker.doubt()
 
     def _tell(self, kind: Kind, *, text: str = "") -> None:

@@ -93,14 +93,20 @@ class Calls:
                     return answer
                 case Rejected() if last or not isinstance(answer, Busy):
                     raise answer
+                case Rejected():
+                    await asyncio.sleep(backoff.next())
+                    call.answer = asyncio.get_running_loop().create_future()
                 case None if last:
                     raise NoReply(f"no answer on {call.topic} after {tried} attempts")
-            call.answer = asyncio.get_running_loop().create_future()
-            await asyncio.sleep(backoff.next())
+                case None:
+                    # An answer that is merely late counts like one in time.
+                    await asyncio.wait({call.answer}, timeout=backoff.next())
 
     async def _attempt(self, call: _Call, payload: bytes) -> Answer | None:
         """Return the answer, None if none came in time; what a lost link cut short begins anew."""
         while True:
+            if call.answer.done():
+                return call.answer.result()
             session = await self._live_session()
             try:
                 async with asyncio.timeout(self._patience.reply_timeout):
@@ -110,10 +116,9 @@ class Calls:
                 # The link knows before its keeper does; it will tell us in a moment.
                 await asyncio.wait({session.over}, timeout=self._patience.reply_timeout)
             except TimeoutError:
-                _log.debug("no answer on %s in time", call.topic)
-                return None
-            if call.answer.done():
-                return call.answer.result()
+                if not call.answer.done():
+                    _log.debug("no answer on %s in time", call.topic)
+                    return None
 
     async def _live_session(self) -> _Session:
         while self._session is None:

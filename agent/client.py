@@ -7,10 +7,20 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 from uuid import uuid4
 
-from agent import messages
 from agent.calls import Calls, Patience
 from agent.errors import BadReply
-from agent.messages import JobExecution, Pending, Updated
+from agent.messages import (
+    JobExecution,
+    Pending,
+    Updated,
+    members,
+    read_execution,
+    read_notified,
+    read_pending,
+    read_refusal,
+    read_updated,
+    request,
+)
 from agent.port import Link
 from domain.execution import Status
 from domain.topics import NEXT, Operation, Topics
@@ -75,20 +85,20 @@ class JobsClient:
 
     def _sort(self, topic: str, payload: bytes) -> None:
         if topic == self._topics.notify(self.thing_name):
-            self._on_notify(messages.notified(messages.members(payload)))
+            self._on_notify(read_notified(members(payload)))
         elif topic == self._topics.notify_next(self.thing_name):
-            self._on_notify_next(messages.execution(messages.members(payload)))
+            self._on_notify_next(read_execution(members(payload)))
         elif topic.endswith(_ACCEPTED):
-            self._calls.answer(topic.removesuffix(_ACCEPTED), messages.members(payload))
+            self._calls.answer(topic.removesuffix(_ACCEPTED), members(payload))
         elif topic.endswith(_REJECTED):
-            said = messages.members(payload)
-            self._calls.answer(topic.removesuffix(_REJECTED), said, messages.refusal(said))
+            said = members(payload)
+            self._calls.answer(topic.removesuffix(_REJECTED), said, read_refusal(said))
 
     # --- the four operations ---------------------------------------------------------------------------
 
     async def get_pending(self) -> Pending:
         """Return what is in progress and what waits, in queue order."""
-        return messages.pending(await self._call(Operation.GET_PENDING))
+        return read_pending(await self._call(Operation.GET_PENDING))
 
     async def start_next(
         self, status_details: Mapping[str, str] | None = None, step_timeout_minutes: int | None = None
@@ -97,7 +107,7 @@ class JobsClient:
         said = await self._call(
             Operation.START_NEXT, statusDetails=status_details, stepTimeoutInMinutes=step_timeout_minutes
         )
-        return messages.execution(said)
+        return read_execution(said)
 
     async def describe(
         self, job_id: str = NEXT, execution_number: int | None = None, *, include_document: bool = True
@@ -106,7 +116,7 @@ class JobsClient:
         said = await self._call(
             Operation.DESCRIBE, job_id, executionNumber=execution_number, includeJobDocument=include_document
         )
-        return messages.execution(said)
+        return read_execution(said)
 
     async def update(
         self,
@@ -134,14 +144,14 @@ class JobsClient:
             includeJobExecutionState=include_state or None,
             includeJobDocument=include_document or None,
         )
-        return messages.updated(said)
+        return read_updated(said)
 
     async def _call(
         self, operation: Operation, job_id: str | None = None, token: str | None = None, **asked: Any
     ) -> dict[str, Any]:
         token = token or uuid4().hex
         topic = self._topics.request(self.thing_name, operation, job_id)
-        return await self._calls.ask(token, topic, messages.request(token, **asked))
+        return await self._calls.ask(token, topic, request(token, **asked))
 
     async def connected(self) -> None:
         """Return when a link is attached."""

@@ -32,6 +32,10 @@ class JournalDamaged(AgentError):
     """The journal on disk cannot be understood; the next save keeps it aside under another name."""
 
 
+class JournalUnreadable(AgentError):
+    """The disk does not give the journal; what it says is not known, so nothing may be done until it does."""
+
+
 class JournalUnwritable(AgentError):
     """The disk does not take the journal; work waits until it does."""
 

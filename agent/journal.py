@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol
 from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from agent.errors import JournalDamaged, JournalUnwritable
+from agent.errors import JournalDamaged, JournalUnreadable, JournalUnwritable
 from agent.messages import JobExecution
 from domain.execution import Status
 
@@ -89,7 +89,7 @@ class Journal(Protocol):
     """Where a record is kept."""
 
     async def load(self) -> Record:
-        """Return what was saved last. Raises ``JournalDamaged``."""
+        """Return what was saved last. Raises ``JournalDamaged``, ``JournalUnreadable``."""
 
     async def save(self, record: Record) -> None:
         """Return when the record survives a power cut. Raises ``JournalUnwritable``."""
@@ -132,10 +132,11 @@ class FileJournal:
             return _RECORD.validate_json(self.path.read_bytes())
         except FileNotFoundError:
             return Record()
-        except (ValidationError, OSError) as error:
-            self._damaged = isinstance(error, ValidationError)
-            what = f"{error.error_count()} faults" if isinstance(error, ValidationError) else error.strerror
-            raise JournalDamaged(f"the journal {self.path} cannot be read: {what}") from None
+        except OSError as error:
+            raise JournalUnreadable(f"cannot read the journal {self.path}: {error.strerror}") from None
+        except ValidationError as error:
+            self._damaged = True
+            raise JournalDamaged(f"the journal {self.path} has {error.error_count()} faults") from None
 
     def _write(self, content: bytes) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)

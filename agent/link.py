@@ -23,6 +23,11 @@ from agent.errors import LinkDown, LinkRefused
 from agent.port import Connect, Receive
 
 OK: Final = MQTTErrorCode.MQTT_ERR_SUCCESS
+#: A broker that answers our pings and acknowledges none of this many messages is not cured by more of them;
+#: beyond 20 the library would only keep them to itself.
+UNACKNOWLEDGED_MAX: Final = 16
+#: Reason codes of a broker that may let us in later: unavailable, busy, over its quota or its rate.
+PASSING: Final = frozenset({136, 137, 151, 159})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +63,7 @@ class MqttLink:
 
     __slots__ = (
         "_client", "_endpoint", "_granted", "_loop", "_lost", "_ready",
-        "_receive", "_sent", "_sock", "_timer",
+        "_receive", "_sent", "_sock", "_timer", "_unacknowledged",
     )  # fmt: skip
 
     def __init__(self, endpoint: Endpoint, receive: Receive) -> None:
@@ -69,6 +74,7 @@ class MqttLink:
         self._ready: asyncio.Future[None] = self._loop.create_future()
         self._sent: dict[int, asyncio.Future[None]] = {}
         self._granted: dict[int, asyncio.Future[None]] = {}
+        self._unacknowledged: set[int] = set()
         self._sock: socket.socket | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._client = self._new_client()
@@ -103,7 +109,7 @@ class MqttLink:
             self._adopt()
             async with asyncio.timeout(self._endpoint.connect_timeout):
                 await self._ready
-        except OSError as error:  # TimeoutError among them
+        except (OSError, ValueError) as error:  # TimeoutError among them; names that are no host names
             await self._discard(dialing)
             raise LinkDown(f"no connection to {self._where}: {str(error) or 'no answer in time'}") from None
         except BaseException:
@@ -183,9 +189,13 @@ class MqttLink:
     async def publish(self, topic: str, payload: bytes) -> None:
         if self._lost.done():
             raise LinkDown(self._lost.result())
+        if len(self._unacknowledged) >= UNACKNOWLEDGED_MAX:
+            self._end("the broker acknowledges nothing any more")
+            raise LinkDown(self._lost.result())
         info = self._client.publish(topic, payload, qos=1)
         if info.rc != OK:
             raise LinkDown(mqtt.error_string(info.rc))
+        self._unacknowledged.add(info.mid)
         await self._reply(self._sent, info.mid)
 
     async def subscribe(self, filters: Sequence[str]) -> None:
@@ -235,7 +245,8 @@ class MqttLink:
         if self._ready.done():
             return
         if code.is_failure:
-            self._ready.set_exception(LinkRefused(f"{self._where} refused the connection: {code}"))
+            refused = LinkDown if code.value in PASSING else LinkRefused
+            self._ready.set_exception(refused(f"{self._where} refused the connection: {code}"))
         else:
             self._ready.set_result(None)
 
@@ -254,6 +265,7 @@ class MqttLink:
             waiter.set_result(None)
 
     def _on_publish(self, _client: Any, _userdata: Any, mid: int, _code: Any, _more: Any) -> None:
+        self._unacknowledged.discard(mid)
         waiter = self._sent.get(mid)
         if waiter is not None and not waiter.done():
             waiter.set_result(None)

@@ -98,7 +98,7 @@ def request(token: str, **asked: Any) -> bytes:
     return to_json({"clientToken": token, **{k: v for k, v in asked.items() if v is not None}})
 
 
-def pending(said: Mapping[str, Any]) -> Pending:
+def read_pending(said: Mapping[str, Any]) -> Pending:
     """Read the answer of get. Raises ``BadReply``."""
     return Pending(
         in_progress=_read(_SUMMARIES, said.get("inProgressJobs", []), "inProgressJobs"),
@@ -106,7 +106,7 @@ def pending(said: Mapping[str, Any]) -> Pending:
     )
 
 
-def notified(said: Mapping[str, Any]) -> Pending:
+def read_notified(said: Mapping[str, Any]) -> Pending:
     """Read a notify. Raises ``BadReply``."""
     jobs = said.get("jobs", {})
     if not isinstance(jobs, dict):
@@ -117,18 +117,18 @@ def notified(said: Mapping[str, Any]) -> Pending:
     )
 
 
-def execution(said: Mapping[str, Any]) -> JobExecution | None:
+def read_execution(said: Mapping[str, Any]) -> JobExecution | None:
     """Read start-next, describe and notify-next; None when nothing is pending. Raises ``BadReply``."""
     raw = said.get("execution")
     return _read(_EXECUTION, raw, "execution") if raw else None
 
 
-def updated(said: Mapping[str, Any]) -> Updated:
+def read_updated(said: Mapping[str, Any]) -> Updated:
     """Read the answer of an update. Raises ``BadReply``."""
     return Updated(state=_state(said), document=said.get("jobDocument"))
 
 
-def refusal(said: Mapping[str, Any]) -> Rejected:
+def read_refusal(said: Mapping[str, Any]) -> Rejected:
     """Read an ErrorResponse. Raises ``BadReply``."""
     code, message = str(said.get("code", "InternalError")), str(said.get("message", ""))
     return rejected(code, message, _state(said))

@@ -10,8 +10,18 @@ from typing import Final
 from uuid import uuid4
 
 from agent.client import JobsClient
-from agent.errors import GONE, Busy, ExecutionGone, NoReply, RequestInvalid, VersionMismatch
-from agent.journal import ExecutionKey
+from agent.errors import (
+    GONE,
+    BadReply,
+    Busy,
+    ExecutionGone,
+    NoReply,
+    NotFound,
+    Rejected,
+    TerminalStateReached,
+    VersionMismatch,
+)
+from agent.journal import ExecutionKey, key_of
 from domain.execution import PENDING, ExecutionState, Status
 
 _log = logging.getLogger(__name__)
@@ -39,13 +49,13 @@ class Reporter:
         self._accepted = accepted
 
     async def progress(self, details: Mapping[str, str]) -> None:
-        """Report once; silence of the server is no matter, newer details will follow.
+        """Report once; whatever the server makes of it is no reason to stop working.
 
         Raises ``ExecutionGone``.
         """
         try:
             await self._report(Status.IN_PROGRESS, details, uuid4().hex)
-        except (NoReply, Busy, RequestInvalid) as error:
+        except (NoReply, Rejected, BadReply) as error:
             _log.info("%s: progress not confirmed: %s", self._key.job_id, error)
 
     async def step(self, details: Mapping[str, str], minutes: int) -> None:
@@ -55,6 +65,20 @@ class Reporter:
     async def outcome(self, status: Status, details: Mapping[str, str], token: str) -> None:
         """Report the end, for as long as it takes. Raises ``ExecutionGone`` if it ended otherwise."""
         await self._insist(status, details, token)
+
+    async def look(self) -> None:
+        """Ask whether this execution is still there. Raises ``ExecutionGone``.
+
+        Another one may stand under its name: the job was deleted and made again.
+        """
+        try:
+            found = await self._client.describe(
+                self._key.job_id, self._key.execution_number, include_document=False
+            )
+        except (NotFound, TerminalStateReached) as error:
+            raise ExecutionGone(error.state.status if error.state else None) from None
+        if found is None or key_of(found) != self._key:
+            raise ExecutionGone(None)
 
     @asynccontextmanager
     async def quiet(self) -> AsyncIterator[None]:
@@ -107,6 +131,7 @@ class Reporter:
                         raise ExecutionGone(error.state.status if error.state else None) from None
                     # An update of ours whose answer was lost, or another hand: go on from what is now.
                     _log.warning("%s: %s", self._key.job_id, error)
+                    await self.look()
                     self.version = error.state.version_number
                     token = uuid4().hex
                 except GONE as error:

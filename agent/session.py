@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from agent.backoff import Backoff
 from agent.client import JobsClient
-from agent.errors import LinkDown
+from agent.errors import LinkDown, LinkRefused
 from agent.port import Connect, Link
 
 _log = logging.getLogger(__name__)
@@ -16,9 +16,25 @@ _log = logging.getLogger(__name__)
 #: A link that lived this long, in seconds, was a good one: the next pause is short again.
 STABLE: float = 30.0
 
+#: Whether a first connection that failed so is not worth another try.
+GiveUp = Callable[[LinkDown], bool]
+
+
+def never(_: LinkDown) -> bool:
+    """Try for ever: a device may be switched on before its server."""
+    return False
+
+
+def when_refused(error: LinkDown) -> bool:
+    """Believe a broker that answers and says no; go on trying where nobody answers."""
+    return isinstance(error, LinkRefused)
+
 
 class Session:
-    """Runs until cancelled; tells when calls can go out, and why a link ended or never began."""
+    """Runs until cancelled; tells when calls can go out, and why a link ended or never began.
+
+    ``give_up`` is asked about every failure before the first link is up; where it says so, that is raised.
+    """
 
     def __init__(
         self,
@@ -28,12 +44,15 @@ class Session:
         backoff: Backoff,
         connected: Callable[[], None],
         disconnected: Callable[[str], None],
+        give_up: GiveUp = never,
     ) -> None:
         self._client = client
         self._connect = connect
         self._backoff = backoff
         self._connected = connected
         self._disconnected = disconnected
+        self._give_up = give_up
+        self._arrived = False
         self._link: Link | None = None
         self._away = 0.0
 
@@ -42,6 +61,8 @@ class Session:
             try:
                 reason = await self._one_link()
             except LinkDown as error:
+                if not self._arrived and self._give_up(error):
+                    raise
                 reason = str(error)
                 _log.info("%s: %s", self._client.thing_name, reason)
             self._disconnected(reason)
@@ -55,6 +76,7 @@ class Session:
                 await self._client.attach(link)
                 began = loop.time()
                 self._link = link
+                self._arrived = True
                 self._connected()
                 reason = await link.lost()
             finally:

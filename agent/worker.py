@@ -10,7 +10,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from agent.client import JobsClient
-from agent.errors import BadReply, ExecutionGone, NoReply, NotFound, Rejected, TerminalStateReached
+from agent.errors import BadReply, ExecutionGone, NoReply, Rejected
 from agent.events import Event, Kind, Observer
 from agent.job import Job
 from agent.journal import Entry, ExecutionKey, Journal, Record, Report, digest, key_of
@@ -18,7 +18,7 @@ from agent.messages import JobExecution
 from agent.outcome import Outcome, attend, failed, refused
 from agent.registry import Registration, Registry, operation_of
 from agent.reporter import Reporter
-from domain.execution import Status
+from domain.execution import PENDING, Status
 
 _log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class Worker:
         self._doubt.clear()
         self._tell(Kind.RESUMED if resumed else Kind.STARTED, entry.key, operation=job.operation)
         try:
-            outcome = await attend(registration.handler, job, self._watch(entry.key))
+            outcome = await attend(registration.handler, job, self._watch(reporter, entry.key))
         except ExecutionGone as gone:
             await self.save(self.record.closed())
             self._tell(Kind.GONE, entry.key, status=gone.status, seconds=_since(began))
@@ -116,15 +116,13 @@ class Worker:
             interval=self._interval,
         )
 
-    async def _watch(self, key: ExecutionKey) -> None:
+    async def _watch(self, reporter: Reporter, key: ExecutionKey) -> None:
         """Look after the execution whenever there is doubt. Raises ``ExecutionGone``."""
         while True:
             await self._doubt.wait()
             self._doubt.clear()
             try:
-                await self._client.describe(key.job_id, key.execution_number, include_document=False)
-            except (NotFound, TerminalStateReached) as error:
-                raise ExecutionGone(error.state.status if error.state else None) from None
+                await reporter.look()
             except (NoReply, Rejected, BadReply) as error:
                 _log.info("%s: could not look after it: %s", key.job_id, error)
 
@@ -153,6 +151,8 @@ class Worker:
         except ExecutionGone as gone:
             _log.warning("%s: %s comes too late: %s", entry.key.job_id, report.status, gone)
             kind, status = Kind.GONE, gone.status
+            # Shown as open all the same, it would come round again at once, and again.
+            taken = gone.status not in PENDING
         except (Rejected, BadReply) as error:
             _log.warning("%s: the outcome is not accepted: %s", entry.key.job_id, error)
             taken = False

@@ -2,11 +2,14 @@
 
 import asyncio
 import json
+from functools import partial
 
 import pytest
 from contract_server import at_version
 
 from agent import errors
+from agent.backoff import Backoff
+from agent.calls import Patience
 from agent.client import JobsClient
 from domain.errors import InvalidRequest, JobsError, Throttled
 from domain.execution import Cause, Status
@@ -74,6 +77,23 @@ async def test_a_lost_reply_is_asked_for_again_with_the_same_token_and_applied_o
     assert server.execution("one").version_number == 2
     assert len(server.heard) == 3
     assert len({request.client_token for request in server.heard}) == 1
+
+
+async def test_an_answer_that_comes_late_is_taken_and_not_asked_for_again(network, server):
+    slow = Patience(reply_timeout=0.05, attempts=3, backoff=partial(Backoff, 1000, 1000))
+    client = JobsClient("t1", patience=slow)
+    server.create("one", DOCUMENT)
+    kept = []
+    deliver, server.send = server.send, lambda *message: kept.append(message)
+    async with network.connect(client.receive) as link:
+        await client.attach(link)
+        call = asyncio.create_task(client.start_next())
+        await server.until(lambda: kept)
+        await asyncio.sleep(0.1)
+        for message in kept:
+            deliver(*message)
+        assert (await call).job_id == "one"
+    assert len(server.heard) == 1
 
 
 async def test_every_call_has_a_token_of_its_own(client, server):

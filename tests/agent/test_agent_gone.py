@@ -109,3 +109,56 @@ async def test_a_job_deleted_and_made_again_under_its_old_id_runs(make_agent, se
         server.create("one", WORK)
         await server.ended("one")
     assert runs == ["one", "one"]
+
+
+@pytest.mark.parametrize("notified", [True, False])
+async def test_a_job_made_again_under_its_old_id_in_mid_work_is_begun_and_not_finished_by_the_old_run(
+    make_agent, server, notified
+):
+    agent, runs, started, stopped = make_agent(), [], asyncio.Event(), asyncio.Event()
+
+    @agent.handler("work")
+    async def work(job):
+        runs.append(job.document["version"])
+        if job.document["version"] == 1:
+            started.set()
+            try:
+                await stopped.wait()
+                await job.progress(percent=50)
+                await asyncio.Event().wait()
+            finally:
+                runs.append("stopped")
+
+    server.create("one", WORK | {"version": 1})
+    async with running(agent.run()):
+        await started.wait()
+        send = server.send
+        if not notified:
+            server.send = lambda _topic, _payload: None
+        server.delete("one", quietly=True)
+        server.create("one", WORK | {"version": 2})
+        server.send = send
+        stopped.set()
+        await server.ended("one")
+    assert runs == [1, "stopped", 2]
+    assert states(server, "one")[-2:] == [Status.IN_PROGRESS, Status.SUCCEEDED]
+
+
+async def test_the_outcome_of_a_deleted_job_is_not_given_to_the_one_made_again(make_agent, server):
+    agent, runs = make_agent(), []
+
+    @agent.handler("work")
+    async def work(job):
+        runs.append(job.document["version"])
+        if job.document["version"] == 1:
+            send, server.send = server.send, lambda _topic, _payload: None
+            server.delete("one", quietly=True)
+            server.create("one", WORK | {"version": 2})
+            server.send = send
+        return {"version": job.document["version"]}
+
+    server.create("one", WORK | {"version": 1})
+    async with running(agent.run()):
+        execution = await server.ended("one")
+    assert runs == [1, 2]
+    assert execution.status_details == {"version": "2"}

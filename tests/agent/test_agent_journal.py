@@ -7,7 +7,7 @@ import stat
 import pytest
 
 from agent import journal as journal_module
-from agent.errors import JournalDamaged, JournalUnwritable
+from agent.errors import JournalDamaged, JournalUnreadable, JournalUnwritable
 from agent.journal import REMEMBERED, Entry, ExecutionKey, FileJournal, Record, Report, digest
 from domain.execution import Status
 
@@ -42,6 +42,13 @@ async def test_a_damaged_journal_is_reported_and_kept_aside_by_the_next_save(tmp
     await journal.save(Record(entry=ENTRY))
     assert (tmp_path / "t1.damaged").read_bytes() == content
     assert (await journal.load()).entry == ENTRY
+
+
+async def test_a_journal_the_disk_does_not_give_is_not_taken_for_an_empty_or_a_damaged_one(tmp_path):
+    journal = FileJournal(tmp_path, "t1")
+    journal.path.mkdir()
+    with pytest.raises(JournalUnreadable, match="Is a directory"):
+        await journal.load()
 
 
 async def test_the_old_content_stands_until_the_new_one_is_on_the_disk(tmp_path, monkeypatch):

@@ -3,13 +3,18 @@
 import asyncio
 from dataclasses import replace
 
+import pytest
 from contract_server import at_version
 from scripted_link import running
 from workloads import WORK, nothing, states
 
 from agent.events import Kind
-from domain.errors import InvalidRequest, Throttled
+from domain.errors import InvalidRequest, InvalidStateTransition, JobsError, Throttled
 from domain.execution import PENDING, Status
+
+
+class Novel(JobsError):
+    code = "Novel"
 
 
 async def test_a_version_changed_by_another_hand_is_adopted_and_the_job_goes_on(make_agent, server):
@@ -156,3 +161,63 @@ async def test_a_link_lost_mid_job_costs_nothing(make_agent, server, network):
     assert runs == ["one"]
     assert execution.status is Status.SUCCEEDED
     assert len(network.links) == 2
+
+
+async def test_notifications_that_come_twice_start_nothing_twice(make_agent, server):
+    agent, runs = make_agent(), []
+    send = server.send
+
+    def twice(topic, payload):
+        send(topic, payload)
+        send(topic, payload)
+
+    server.send = twice
+
+    @agent.handler("work")
+    async def work(job):
+        runs.append(job.job_id)
+        server._notify("t1")
+
+    async with running(agent.run()):
+        await server.until(lambda: server.heard)
+        for job_id in ("one", "two"):
+            server.create(job_id, WORK)
+        await server.ended("two")
+    assert runs == ["one", "two"]
+
+
+@pytest.mark.parametrize("refusal", [InvalidRequest("no"), Novel("a code from the future")])
+async def test_a_progress_report_that_is_refused_does_not_end_the_job(make_agent, server, refusal):
+    agent = make_agent()
+
+    @agent.handler("work")
+    async def work(job):
+        server.refuse = [refusal]
+        await job.progress(percent=50)
+        await server.until(lambda: not server.refuse)
+        await job.progress(percent=75)
+        await server.until(lambda: server.execution("one").status_details.get("progress") == "75%")
+        return {"done": "well"}
+
+    server.create("one", WORK)
+    async with running(agent.run()):
+        execution = await server.ended("one")
+    assert execution.status_details == {"done": "well", "progress": "100%"}
+
+
+async def test_a_server_that_contradicts_itself_is_not_asked_in_a_frenzy(make_agent, server):
+    """It shows an execution as open and refuses every report of it."""
+    agent = make_agent()
+    agent.register("work", nothing)
+
+    def refuse(request):
+        if request.status:
+            server.refuse.append(InvalidStateTransition("no", server.execution("one").state))
+
+    server.before = refuse
+    server.create("one", WORK)
+    async with running(agent.run()):
+        await server.until(lambda: any(request.status for request in server.heard))
+        for _ in range(200):
+            await asyncio.sleep(0)
+    assert len(server.heard) < 6
