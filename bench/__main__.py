@@ -1,0 +1,113 @@
+"""``make bench``: measures the product as it is used, prints a table, and writes it as JSON.
+
+    python -m bench [--list] [--only updates,pages] [--rounds 5] [--quick]
+
+- updates (a, b, c): updates per second through the whole path, bare echoes of the same brokers, the ratio
+- create (d): a job for 10,000 and for 100,000 things, and what the API answers meanwhile
+- notify (e): from creating a job to the last of 1,000 connected things hearing of it
+- pages (f): look-ups and pages at 1,000,000 executions against the same at 10,000
+- connects (g, h): 1,000 and 5,000 things coming in with their tokens, and what each costs in memory
+
+Servers and loads are processes of their own on free loopback ports. What is compared is measured in turns,
+and the ratio is taken turn by turn: on a shared machine only that means anything. docs/performance.md says
+more.
+"""
+
+import argparse
+import asyncio
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from bench import ROOT, connections, creation, facts, notification, pages, report, throughput
+from bench.options import FULL, QUICK, Bench, allow_files
+from bench.processes import Failed
+from bench.rows import Row, Skipped
+
+
+class Measure(NamedTuple):
+    """One measure: the letters of its rows, what it is, and the function that returns them."""
+
+    letters: str
+    purpose: str
+    run: Callable[[Bench], Awaitable[list[Row | Skipped]]]
+
+
+MEASURES = {
+    "updates": Measure("abc", "updates through the whole path, bare echoes, their ratio", throughput.measure),
+    "create": Measure("d", "creating a job for many things while the API is asked", creation.measure),
+    "notify": Measure("e", "from creating a job to the last thing hearing of it", notification.measure),
+    "pages": Measure("f", "look-ups and pages in a large table against a small one", pages.measure),
+    "connects": Measure("gh", "connecting with tokens, and memory per connected thing", connections.measure),
+}
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser("python -m bench", description="Measure Thingjobs.")
+    parser.add_argument("--list", action="store_true", help="list the measures and end")
+    parser.add_argument("--only", default=",".join(MEASURES), metavar="A,B", help="measure only these")
+    parser.add_argument("--rounds", type=int, help=f"rounds of updates (default {FULL.rounds})")
+    parser.add_argument("--quick", action="store_true", help="small sizes: shows that it works, not how fast")
+    options = parser.parse_args(arguments)
+    options.only = options.only.split(",")
+    for name in options.only:
+        if name not in MEASURES:
+            parser.error(f"there is no measure {name!r}; there are: {', '.join(MEASURES)}")
+    if options.rounds is not None and options.rounds < 1:
+        parser.error("--rounds must be at least 1")
+    return options
+
+
+async def run(names: Sequence[str], bench: Bench) -> tuple[list[Row | Skipped], dict[str, str]]:
+    """Run the measures one after the other; one that fails does not end the others."""
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    rows: list[Row | Skipped] = []
+    failures: dict[str, str] = {}
+    for name in names:
+        measure, began = MEASURES[name], time.monotonic()
+        print(f"{name}: {measure.purpose} ...", file=sys.stderr, flush=True)
+        try:
+            rows += await measure.run(replace(bench, folder=bench.folder / name))
+        except Failed as failure:
+            failures[name] = str(failure)
+            print(f"{name} FAILED: {failure}", file=sys.stderr)
+        print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+        shutil.rmtree(bench.folder / name, ignore_errors=True)
+    return rows, failures
+
+
+def main(arguments: Sequence[str]) -> int:
+    options = parse(arguments)
+    if options.list:
+        for name, measure in MEASURES.items():
+            print(f"{name:<10}{', '.join(measure.letters):<10}{measure.purpose}")
+        return 0
+    sizes = QUICK if options.quick else FULL
+    if options.rounds is not None:
+        sizes = replace(sizes, rounds=options.rounds)
+    allow_files()
+    results = ROOT / report.RESULTS
+    results.mkdir(exist_ok=True)
+    # Beside the results, not in /tmp: that may be memory, where a commit costs nothing.
+    with tempfile.TemporaryDirectory(prefix="work-", dir=results) as folder:
+        found = facts.facts(Path(folder))
+        rows, failures = asyncio.run(run(options.only, Bench(sizes, Path(folder))))
+    report.show(rows)
+    print(facts.spoken(found))
+    print(f"written to {report.write(ROOT, rows, found, failures).relative_to(ROOT)}")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        sys.exit(130)

@@ -1,0 +1,66 @@
+"""How much is measured: the sizes of a real run, and small ones that only show that everything works."""
+
+import resource
+from dataclasses import dataclass
+from pathlib import Path
+
+from mosquitto_server import BINARY
+
+NO_MOSQUITTO = "needs mosquitto (apt-get install mosquitto)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """Counts, seconds and table sizes."""
+
+    rounds: int
+    clients: int = 50
+    lanes: int = 10
+    seconds: float = 3.0
+    warm: float = 0.7
+    creations: tuple[int, ...] = (10_000, 100_000)
+    creation_rounds: int = 3
+    listeners: int = 1_000
+    connects: tuple[int, ...] = (1_000, 5_000)
+    table_things: tuple[int, int] = (1_000, 100_000)
+    table_jobs: int = 10
+    page: int = 250
+    probes: int = 200
+
+
+FULL = Sizes(rounds=5)
+QUICK = Sizes(
+    rounds=1,
+    clients=3,
+    lanes=2,
+    seconds=0.3,
+    warm=0.1,
+    creations=(20, 60),
+    creation_rounds=1,
+    listeners=5,
+    connects=(5,),
+    table_things=(10, 20),
+    table_jobs=2,
+    page=3,
+    probes=5,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What every measure is given: how much, and a folder on the disk that is measured."""
+
+    sizes: Sizes
+    folder: Path
+
+    @property
+    def mosquitto(self) -> bool:
+        return BINARY is not None
+
+
+def allow_files() -> int:
+    """Raise the limit of open files for us and our children as far as we may; return it."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 65_536 if hard == resource.RLIM_INFINITY else hard
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return wanted
