@@ -91,11 +91,17 @@ async def _admit(credentials: Credentials) -> Identity | None:
 
 
 class Stock(Stand):
-    """amqtt as it comes, in a process of its own: it leaves sockets and tasks behind when it stops."""
+    """amqtt as it comes, in a process of its own: it leaves sockets and tasks behind when it stops.
 
-    def __init__(self, topics: Topics, *, plugins: str = "whitelist", **listener: Any) -> None:
+    ``lookup`` is how many seconds its plugin takes to say who may hear a message, as one does that asks
+    a server.
+    """
+
+    def __init__(
+        self, topics: Topics, *, plugins: str = "whitelist", lookup: float = 0.0, **listener: Any
+    ) -> None:
         super().__init__(topics)
-        self._options = {"root": topics.root, "plugins": plugins, "listener": listener}
+        self._options = {"root": topics.root, "plugins": plugins, "lookup": lookup, "listener": listener}
 
     async def start(self) -> None:
         self._process = await asyncio.create_subprocess_exec(

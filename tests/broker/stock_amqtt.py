@@ -50,6 +50,8 @@ class Whitelist(BaseTopicPlugin):
     async def topic_filtering(
         self, *, session: Any = None, topic: str | None = None, action: Action | None = None
     ) -> bool:
+        if action is Action.RECEIVE:
+            await asyncio.sleep(OPTIONS["lookup"])
         rule = may_publish if action is Action.PUBLISH else may_subscribe
         return session is None or rule(self.topics, session.username, topic or "")
 

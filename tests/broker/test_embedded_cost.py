@@ -71,7 +71,7 @@ async def test_a_publish_and_a_connect_cost_the_same_among_many_things(stand: Ha
 
 
 async def test_stock_amqtt_walks_over_every_filter():
-    broker = Broker({"listeners": {"default": {"type": "external"}}})
+    broker = Broker({"listeners": {"default": {"type": "external"}}, "plugins": {}})
 
     async def cost(filters: int) -> int:
         broker._subscriptions.clear()
