@@ -15,12 +15,15 @@ from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     PlainSerializer,
     StringConstraints,
     WithJsonSchema,
 )
 from pydantic.alias_generators import to_camel
-from pydantic_core.core_schema import ValidationInfo
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core.core_schema import CoreSchema, ValidationInfo, no_info_before_validator_function
 
 from api.placeholders import refuse_unknown
 from domain import details, job, registry
@@ -210,8 +213,21 @@ def _not_null(value: object) -> object:
     return value
 
 
-#: For members that may be left out but not be null.
-NOT_NULL: Final = BeforeValidator(_not_null)
+class _NotNull:
+    """Annotates a member ``X | None`` that may be left out but not be null."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return no_info_before_validator_function(_not_null, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        schema: JsonSchemaValue
+        (schema,) = (branch for branch in handler(core)["anyOf"] if branch != {"type": "null"})
+        return schema
+
+
+NOT_NULL: Final = _NotNull()
 
 
 def _empty_is_none(value: object) -> object:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
-from pydantic.json_schema import SkipJsonSchema
 
 from api.fields import (
     NOT_NULL,
@@ -42,9 +41,9 @@ class UpdateThing(Request):
         json_schema_extra={"anyOf": [{"required": ["attributes"]}, {"required": ["timeZone"]}]}
     )
 
-    attributes: Annotated[Attributes | SkipJsonSchema[None], NOT_NULL] = None
+    attributes: Annotated[Attributes | None, NOT_NULL] = None
     merge: Flag | None = None
-    time_zone: Annotated[TimeZone | SkipJsonSchema[None], NOT_NULL] = None
+    time_zone: Annotated[TimeZone | None, NOT_NULL] = None
     expected_version: Counter | None = None
 
     @model_validator(mode="after")

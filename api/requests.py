@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
-from pydantic.json_schema import SkipJsonSchema
 
 from api.fields import (
     DETAIL_SCHEMA,
@@ -36,7 +35,7 @@ _Minutes = Annotated[int, Field(ge=MIN_MINUTES, le=MAX_MINUTES), BeforeValidator
 class TimeoutConfig(Request):
     """How long an execution may be IN_PROGRESS; empty means for ever."""
 
-    in_progress_timeout_in_minutes: Annotated[_Minutes | SkipJsonSchema[None], NOT_NULL] = None
+    in_progress_timeout_in_minutes: Annotated[_Minutes | None, NOT_NULL] = None
 
 
 class Configured(Request):
@@ -112,8 +111,8 @@ class UpdateJob(Request):
         json_schema_extra={"anyOf": [{"required": ["description"]}, {"required": ["timeoutConfig"]}]}
     )
 
-    description: Annotated[Text | SkipJsonSchema[None], NOT_NULL] = None
-    timeout_config: Annotated[TimeoutConfig | SkipJsonSchema[None], NOT_NULL] = None
+    description: Annotated[Text | None, NOT_NULL] = None
+    timeout_config: Annotated[TimeoutConfig | None, NOT_NULL] = None
     abort_config: NotHonoured = None
     job_executions_retry_config: NotHonoured = None
     job_executions_rollout_config: NotHonoured = None

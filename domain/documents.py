@@ -49,8 +49,8 @@ def distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return the object; raises ``ValueError`` if a name stands twice. For ``object_pairs_hook``."""
     found = dict(pairs)
     if len(found) != len(pairs):
-        left = Counter(name for name, _ in pairs) - Counter(found)
-        raise ValueError(f"the name {ascii(next(iter(left)))[:64]} stands twice in one object")
+        (twice, _), *_ = Counter(name for name, _ in pairs).most_common(1)
+        raise ValueError(f"the name {twice[:64]!a} stands twice in one object")
     return found
 
 
