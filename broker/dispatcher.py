@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from hashlib import blake2b
 from typing import Final
 
@@ -106,9 +107,7 @@ class Dispatcher:
         # From here to the end nothing awaits: all answers of the batch go out before any notification.
         at = self._clock()
         for (message, request), answer in zip(parsed, answers, strict=True):
-            topic, payload = replies.render(message.topic, request, answer, at=at)
-            message.answer(topic, payload)
-            message.ack()
+            self._finish(message, partial(replies.render, message.topic, request, answer, at=at))
 
     def _parse(self, message: Received) -> Request | None:
         topic: RequestTopic | None = None
@@ -119,14 +118,28 @@ class Dispatcher:
             self._refuse(message, refusal.error, client_token=refusal.client_token)
         except InvalidRequest as error:
             self._refuse(message, error)
+        except Exception:
+            log.exception("a request could not be read", topic=message.topic)
+            self._refuse(message, JobsError("internal error"))
         return None
 
     def _refuse(self, message: Received, error: JobsError, *, client_token: object = None) -> None:
         if client_token is None:
             client_token = replies.token_of(message.payload)
-        reply = error_reply(error, at=self._clock(), client_token=client_token)
-        message.answer(rejected(message.topic), reply)
-        message.ack()
+        reply = partial(error_reply, error, at=self._clock(), client_token=client_token)
+        self._finish(message, lambda: (rejected(message.topic), reply()))
+
+    def _finish(self, message: Received, render: Callable[[], tuple[str, bytes]]) -> None:
+        """Answer and acknowledge: whatever goes wrong, nothing stays unacknowledged and nobody else waits."""
+        try:
+            message.answer(*render())
+        except Exception:
+            log.exception("an answer could not be given", topic=message.topic)
+            message.answer(
+                rejected(message.topic), error_reply(JobsError("internal error"), at=self._clock())
+            )
+        finally:
+            message.ack()
 
     async def _ask_store(self, requests: Sequence[Request]) -> list[device.Answer]:
         """Return an answer per request; if a batch fails for no reason of ours, each is tried alone."""

@@ -26,13 +26,14 @@ _ADDRESSES: Final = 1_000
 
 
 class Refusal(IntEnum):
-    """CONNACK return codes of MQTT 3.1.1."""
+    """CONNACK return codes of MQTT 3.1.1, and one that only MQTT 5 can say."""
 
     PROTOCOL_VERSION = 1
     CLIENT_ID = 2
     UNAVAILABLE = 3
     CREDENTIALS = 4
     NOT_AUTHORIZED = 5
+    METHOD = 6
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,16 +24,15 @@ from broker.embedded.frames import (
 )
 from broker.embedded.intake import Intake
 from broker.embedded.limits import Limits
-from broker.embedded.line import NOT_AUTHORIZED, QUOTA, Line
+from broker.embedded.line import Line
 from broker.embedded.packets import Connect, Publish, Will
+from broker.embedded.reasons import REFUSED, Reason
 from broker.embedded.session import Message, Overflow, Session
 from broker.link import Received
 from domain.permissions import may_publish, may_subscribe
 from domain.topics import Topics
 
 log = structlog.get_logger(__name__)
-
-_REFUSED_FILTER: Final = 0x80
 
 
 class House(Protocol):
@@ -81,10 +80,9 @@ class Connection(Line):
         """Let the client in and give it what its session still owes it."""
         self._knocking = False
         self.session, self.will = session, admitted.will
-        self.framer.limit = self.limits.packet
         session.window = min(self.limits.window, self.dialect.terms.receive_maximum)
         self.write(self.dialect.connack(0, session_present=present, given=given))
-        self.keep_alive(keep_alive)
+        self.admit(keep_alive)
         session.attach(self)
         self.pace()
 
@@ -121,7 +119,7 @@ class Connection(Line):
         self._intake.drop()
         self._house.leave(self)
 
-    def farewell(self, code: int) -> bytes:
+    def farewell(self, code: Reason) -> bytes:
         return b"" if self.session is None else self.dialect.disconnect(code)
 
     def handle(self, frame: Frame) -> None:
@@ -140,6 +138,9 @@ class Connection(Line):
         if plain is None:
             self.refuse(Refusal.PROTOCOL_VERSION)
             return
+        if self.dialect.terms.enhanced_authentication:
+            self.refuse(Refusal.METHOD)
+            return
         self._knocking = True
         self._house.knock(self, packets.connect(plain, password_alone=self.dialect.password_alone))
 
@@ -147,12 +148,13 @@ class Connection(Line):
 
     def on_publish(self, session: Session, frame: Frame) -> None:
         publish = packets.publish(frame)
-        if publish.qos > 1 or publish.retain:
-            raise ProtocolError("PUBLISH at QoS 2, or to be retained: not offered here")
-        if may_publish(self._house.topics, session.thing_name, publish.topic):
-            self._intake.take(publish)
-        else:
-            self.end(f"may not publish to {publish.topic[:256]!r}", NOT_AUTHORIZED)
+        if publish.qos > 1:
+            raise ProtocolError("PUBLISH at QoS 2: not offered here", Reason.NO_QOS_2)
+        if publish.retain:
+            raise ProtocolError("PUBLISH to be retained: not offered here", Reason.NO_RETAIN)
+        if not may_publish(self._house.topics, session.thing_name, publish.topic):
+            raise ProtocolError(f"may not publish to {publish.topic[:256]!r}", Reason.NOT_AUTHORIZED)
+        self._intake.take(publish)
 
     def on_puback(self, session: Session, frame: Frame) -> None:
         session.settle(packets.puback(frame))
@@ -161,20 +163,28 @@ class Connection(Line):
     def on_subscribe(self, session: Session, frame: Frame) -> None:
         packet = packets.subscribe(frame)
         if len(packet.filters) > self.limits.filters_per_subscribe:
-            self.end(f"{len(packet.filters)} filters in one SUBSCRIBE", QUOTA)
-            return
+            raise ProtocolError(f"{len(packet.filters)} filters in one SUBSCRIBE", Reason.QUOTA)
         codes = [self._grant(session, topic_filter, qos) for topic_filter, qos in packet.filters]
         self.write(self.dialect.suback(packet.packet_id, codes))
         answered = zip(packet.filters, codes, strict=True)
-        self._house.subscribed(session, [each for (each, _), code in answered if code != _REFUSED_FILTER])
+        self._house.subscribed(session, [each for (each, _), code in answered if code < REFUSED])
 
     def _grant(self, session: Session, topic_filter: str, qos: int) -> int:
-        room = topic_filter in session.filters or len(session.filters) < self.limits.subscriptions
-        if not room or not may_subscribe(self._house.topics, session.thing_name, topic_filter):
-            log.warning("refuses a subscription", client=session.client_id, filter=topic_filter[:256])
-            return _REFUSED_FILTER
+        """Return the QoS, or the reason why not."""
+        if topic_filter.startswith("$share/"):
+            return self._deny(topic_filter, Reason.NO_SHARED_SUBSCRIPTION)
+        if not may_subscribe(self._house.topics, session.thing_name, topic_filter):
+            return self._deny(topic_filter, Reason.NOT_AUTHORIZED)
+        if topic_filter not in session.filters and len(session.filters) >= self.limits.subscriptions:
+            return self._deny(topic_filter, Reason.QUOTA)
         session.subscribe(topic_filter, min(qos, 1))
         return min(qos, 1)
+
+    def _deny(self, topic_filter: str, reason: Reason) -> int:
+        log.warning(
+            "refuses a subscription", client=self.who(), filter=topic_filter[:256], reason=reason.name
+        )
+        return reason
 
     def on_unsubscribe(self, session: Session, frame: Frame) -> None:
         packet = packets.unsubscribe(frame)
@@ -183,11 +193,17 @@ class Connection(Line):
         self.write(self.dialect.unsuback(packet.packet_id, len(packet.filters)))
 
     def on_ping(self, session: Session, frame: Frame) -> None:
-        del session, frame
+        del session
+        if frame.flags or frame.body:
+            raise ProtocolError("PINGREQ with flags or a body", Reason.MALFORMED)
         self.write(packets.PINGRESP)
 
     def on_disconnect(self, session: Session, frame: Frame) -> None:
+        if frame.flags:
+            raise ProtocolError(f"reserved flags {frame.flags:#x} in a DISCONNECT", Reason.MALFORMED)
         with_will, expiry = self.dialect.farewell(frame)
+        if expiry and not session.expiry:
+            raise ProtocolError("DISCONNECT wants a session kept that CONNECT did not")
         if not with_will:
             self.will = None
         if expiry is not None:
@@ -216,7 +232,7 @@ class Connection(Line):
         try:
             self.session.put(message)
         except Overflow as overflow:
-            self.end(f"takes its messages too slowly: {overflow}", QUOTA)
+            self.end(f"takes its messages too slowly: {overflow}", Reason.QUOTA)
 
     def _done(self, packet_id: int | None) -> None:
         self._intake.done(packet_id)

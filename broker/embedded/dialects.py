@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from broker.embedded import packets, v5
-from broker.embedded.frames import Frame
+from broker.embedded.frames import Frame, ProtocolError
 from broker.embedded.packets import Connect
+from broker.embedded.reasons import REFUSED
 
 
 class Dialect(Protocol):
@@ -41,7 +42,8 @@ class _V4:
         return 0.0 if connect.clean else math.inf
 
     def farewell(self, frame: Frame) -> tuple[bool, int | None]:
-        del frame
+        if frame.body:
+            raise ProtocolError("DISCONNECT with a body")
         return False, None
 
     def connack(self, code: int, *, session_present: bool, given: v5.Given) -> bytes:
@@ -52,7 +54,7 @@ class _V4:
         return packet
 
     def suback(self, packet_id: int, codes: Sequence[int]) -> bytes:
-        return packets.encode_suback(packet_id, codes)
+        return packets.encode_suback(packet_id, [min(code, REFUSED) for code in codes])
 
     def unsuback(self, packet_id: int, filters: int) -> bytes:
         del filters

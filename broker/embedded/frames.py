@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from broker.embedded.reasons import Reason
+
 CONNECT: Final = 1
 CONNACK: Final = 2
 PUBLISH: Final = 3
@@ -22,9 +24,9 @@ _LENGTH_BYTES: Final = 4
 class ProtocolError(Exception):
     """The peer does not speak MQTT as agreed; its connection ends. The text is for the log."""
 
-
-class TooLarge(ProtocolError):
-    """A packet over the limit, refused by its header alone."""
+    def __init__(self, text: str, reason: Reason = Reason.PROTOCOL_ERROR) -> None:
+        super().__init__(text)
+        self.reason = reason
 
 
 class Frame(NamedTuple):
@@ -39,12 +41,21 @@ class Frame(NamedTuple):
 
 
 class Framer:
-    """Bytes in, packets out. ``limit`` is the longest body taken, in bytes; it may change on the way."""
+    """Bytes in, packets out. The limits are the longest bodies taken, in bytes; they may change on the way.
+
+    Only a PUBLISH has reason to be long: a filter list of megabytes would cost seconds to read.
+    """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
+        self.publish_limit = limit
         self._buffer = bytearray()
         self._at = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many bytes are here that no packet was made of yet."""
+        return len(self._buffer) - self._at
 
     def feed(self, data: bytes) -> None:
         self._buffer += data
@@ -57,14 +68,15 @@ class Framer:
             self._compact()
             return None
         length, start = header
-        if length > self.limit:
-            raise TooLarge(f"a packet of {length} bytes; at most {self.limit} are taken here")
+        first = buffer[at]
+        limit = self.publish_limit if first >> 4 == PUBLISH else self.limit
+        if length > limit:
+            raise ProtocolError(f"a packet of {length} bytes; at most {limit} are taken", Reason.TOO_LARGE)
         end = start + length
         if len(buffer) < end:
             self._compact()
             return None
         self._at = end
-        first = buffer[at]
         return Frame(first >> 4, first & 0x0F, bytes(buffer[start:end]))
 
     def _compact(self) -> None:
@@ -82,7 +94,7 @@ def read_length(buffer: bytes | bytearray, at: int) -> tuple[int, int] | None:
         value |= (byte & 0x7F) << 7 * place
         if not byte & 0x80:
             return value, at + place + 1
-    raise ProtocolError("a length of more than four bytes")
+    raise ProtocolError("a length of more than four bytes", Reason.MALFORMED)
 
 
 def encode_length(length: int) -> bytes:

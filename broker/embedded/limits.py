@@ -15,6 +15,8 @@ class Limits:
     connect_deadline: float = 10.0
     first_packet: int = 4 * 1024
     packet: int = 256 * 1024
+    #: Any packet but a PUBLISH: sixteen filters of 256 bytes, and room.
+    control_packet: int = 8 * 1024
     keep_alive: int = 1_200
     filters_per_subscribe: int = 16
     subscriptions: int = 50
@@ -24,7 +26,7 @@ class Limits:
     queue_messages: int = 100
     queue_bytes: int = 256 * 1024
     #: Requests and answers open on one connection before its further requests are held back.
-    open_requests: int = 64
+    open_requests: int = 32
     #: Sessions kept for things that are not connected, and for how long.
     sleeping_sessions: int = 10_000
     session_expiry: float = 24 * 3600.0

@@ -8,20 +8,15 @@ from typing import Final
 
 import structlog
 
-from broker.embedded.frames import Frame, Framer, ProtocolError, TooLarge
+from broker.embedded.frames import Frame, Framer, ProtocolError
 from broker.embedded.limits import Limits
+from broker.embedded.reasons import Reason
 
 log = structlog.get_logger(__name__)
 
 _GRACE: Final = 1.5
-#: What an MQTT 5 client is told about the end of its connection (3.1.1 has no such word).
-PROTOCOL_ERROR: Final = 0x82
-NOT_AUTHORIZED: Final = 0x87
-SHUTTING_DOWN: Final = 0x8B
-KEEP_ALIVE: Final = 0x8D
-TAKEN_OVER: Final = 0x8E
-TOO_LARGE: Final = 0x95
-QUOTA: Final = 0x97
+#: How far a peer may send ahead of being let in, in first packets.
+_AHEAD: Final = 4
 
 
 class Line(asyncio.Protocol):
@@ -40,6 +35,7 @@ class Line(asyncio.Protocol):
         self._out: list[bytes] = []
         self._heard_at = self.loop.time()
         self._patience = limits.connect_deadline
+        self._known = False
         self._alarm: asyncio.TimerHandle | None = None
 
     @property
@@ -69,7 +65,7 @@ class Line(asyncio.Protocol):
         """The connection has ended."""
 
     @abstractmethod
-    def farewell(self, code: int) -> bytes:
+    def farewell(self, code: Reason) -> bytes:
         """Return the last words to the peer, if its version of MQTT has any."""
 
     # --- asyncio's side ---
@@ -86,7 +82,8 @@ class Line(asyncio.Protocol):
             self.abort()
 
     def data_received(self, data: bytes) -> None:
-        self._heard_at = self.loop.time()
+        if self._known:  # the deadline of a stranger does not move, or a byte now and then would hold it off
+            self._heard_at = self.loop.time()
         self.framer.feed(data)
         self.work()
 
@@ -110,9 +107,12 @@ class Line(asyncio.Protocol):
 
     # --- for the subclass ---
 
-    def keep_alive(self, seconds: float) -> None:
-        """From now on the peer must be heard of at least once in one and a half times this."""
-        self._patience = seconds * _GRACE
+    def admit(self, keep_alive: float) -> None:
+        """The peer is no stranger any more, but must be heard of once in one and a half times this."""
+        self._known = True
+        self.framer.publish_limit = self.limits.packet
+        self.framer.limit = self.limits.control_packet
+        self._heard_at, self._patience = self.loop.time(), keep_alive * _GRACE
         if self._alarm is not None:
             self._alarm.cancel()
         self._look()
@@ -131,10 +131,13 @@ class Line(asyncio.Protocol):
                 if self._stalled or (frame := self.framer.next()) is None:
                     break
                 self.handle(frame)
-        except TooLarge as error:
-            self.end(str(error), TOO_LARGE)
         except ProtocolError as error:
-            self.end(str(error))
+            self.end(str(error), error.reason)
+        except Exception:  # what one peer brings about must not reach the others
+            log.exception("a packet could not be handled", client=self.who(), address=self.address)
+            self.abort()
+        if not self._known and self.framer.waiting > _AHEAD * self.limits.first_packet:
+            self.end("sends too much before it is let in", Reason.QUOTA)
         self._throttle()
 
     def pace(self) -> None:
@@ -144,7 +147,7 @@ class Line(asyncio.Protocol):
             self.loop.call_soon(self.work)
         self._throttle()
 
-    def end(self, reason: str, code: int = PROTOCOL_ERROR) -> None:
+    def end(self, reason: str, code: Reason = Reason.PROTOCOL_ERROR) -> None:
         """Close when what is written has gone out. The reason is for the log."""
         if self._ending or self._transport is None:
             return
@@ -182,6 +185,6 @@ class Line(asyncio.Protocol):
         """Look again when patience would be over; hearing from the peer costs no timer."""
         left = self._heard_at + self._patience - self.loop.time()
         if left <= 0:
-            self.end("silent for too long", KEEP_ALIVE)
+            self.end("silent for too long", Reason.KEEP_ALIVE)
         else:
             self._alarm = self.loop.call_later(left, self._look)

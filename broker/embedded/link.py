@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Iterator
+from functools import partial
 from typing import Final
 
 import structlog
@@ -17,8 +18,9 @@ import structlog
 from broker.embedded.admission import Admission, Admitted, Refusal
 from broker.embedded.connection import Connection
 from broker.embedded.limits import Limits
-from broker.embedded.line import NOT_AUTHORIZED, SHUTTING_DOWN, TAKEN_OVER
-from broker.embedded.packets import Connect
+from broker.embedded.packets import Connect, Will
+from broker.embedded.parting import Parting
+from broker.embedded.reasons import Reason
 from broker.embedded.session import Message, Overflow, Session, matches
 from broker.embedded.sessions import Sessions
 from broker.embedded.v5 import Given
@@ -113,7 +115,7 @@ class EmbeddedLink:
         while now - next(iter(self._banned.values())) > _MEMORY:
             self._banned.popitem(last=False)
         for session in self._sessions.of(thing_name):
-            self._end(session, "its right to be here has ended", NOT_AUTHORIZED)
+            self._end(session, "its right to be here has ended", Reason.NOT_AUTHORIZED)
 
     async def stop_intake(self) -> None:
         """Accept no connection and pass on no request; what is unacknowledged the devices send again."""
@@ -129,9 +131,10 @@ class EmbeddedLink:
         server.close()
         for decision in self._decisions:
             decision.cancel()
+        await asyncio.gather(*self._decisions, return_exceptions=True)
         await self._until_taken()
         for connection in tuple(self._connections):
-            connection.end("the broker stops", SHUTTING_DOWN)
+            connection.end("the broker stops", Reason.SHUTTING_DOWN)
         await self._until_empty()
         await server.wait_closed()
 
@@ -149,7 +152,7 @@ class EmbeddedLink:
         return True
 
     def knock(self, connection: Connection, connect: Connect) -> None:
-        decision = self._loop.create_task(self._decide(connection, connect))
+        decision = self._loop.create_task(self._decide(connection, connect), name="decide about a CONNECT")
         self._decisions.add(decision)
         decision.add_done_callback(self._decisions.discard)
 
@@ -166,13 +169,20 @@ class EmbeddedLink:
         self._connections.discard(connection)
         self._strangers.pop(connection, None)
         session, will = connection.session, connection.will
+        delay = connection.dialect.terms.will_delay
         if session is not None and session.wire is connection:
             session.detach()
+            if will is not None and delay:
+                session.parting = Parting(self._loop, min(delay, session.expiry), partial(self._say, will))
+                will = None
             self._sessions.sleep(session)
-        if will is not None:
-            self.receive(Received(will.topic, will.payload, _nobody_listens, _nobody_waits))
+        if will is not None and not (delay and session is not None and session.wire is not None):
+            self._say(will)
         if not self._connections:
             self._emptied.set()
+
+    def _say(self, will: Will) -> None:
+        self.receive(Received(will.topic, will.payload, _nobody_listens, _nobody_waits))
 
     # --- admission ---
 
@@ -202,7 +212,9 @@ class EmbeddedLink:
             admitted.thing_name, admitted.client_id, fresh=connect.clean
         )
         if crowded_out is not None:
-            self._end(crowded_out, "too many sessions of this thing", TAKEN_OVER)
+            self._end(crowded_out, "too many sessions of this thing", Reason.TAKEN_OVER)
+        if session.parting is not None:
+            session.parting.cancel()
         wanted = connection.dialect.expiry(connect)
         session.expiry = min(wanted, self.limits.session_expiry)
         keep_alive = min(connect.keep_alive or self.limits.keep_alive, self.limits.keep_alive)
@@ -216,18 +228,23 @@ class EmbeddedLink:
 
     async def _wait_for_turn(self, admitted: Admitted) -> None:
         """Two clients with one id take it from each other once a second, not in a loop (F26)."""
-        last = self._taken_over.get((admitted.thing_name, admitted.client_id))
-        if last is not None:
-            await asyncio.sleep(last + self.limits.take_over_pause - self._loop.time())
+        key = (admitted.thing_name, admitted.client_id)
+        while (left := self._taken_over.get(key, 0.0) - self._loop.time()) > 0:  # noqa: ASYNC110 - a time
+            await asyncio.sleep(left)
 
     def _take_over(self, session: Session, old: Connection) -> None:
         key = (session.thing_name, session.client_id)
-        now = self._loop.time()
-        self._taken_over[key] = now
-        self._loop.call_later(self.limits.take_over_pause, self._taken_over.pop, key, None)
+        pause = self.limits.take_over_pause
+        self._taken_over[key] = self._loop.time() + pause
+        # Later than the pause, so that who waited for it finds the next entry and not none.
+        self._loop.call_later(2 * pause, self._forget_take_over, key)
         log.warning("takes over", client=session.client_id, old=old.address)
         session.detach()
-        old.end("taken over by a new connection", TAKEN_OVER)
+        old.end("taken over by a new connection", Reason.TAKEN_OVER)
+
+    def _forget_take_over(self, key: tuple[str, str]) -> None:
+        if self._taken_over.get(key, 0.0) <= self._loop.time():
+            self._taken_over.pop(key, None)
 
     # --- messages out, and ends ---
 
@@ -241,10 +258,12 @@ class EmbeddedLink:
             log.warning("forgets a session", client=session.client_id, reason=str(overflow))
             self._sessions.end(session)
 
-    def _end(self, session: Session, reason: str, code: int) -> None:
+    def _end(self, session: Session, reason: str, code: Reason) -> None:
         if isinstance(session.wire, Connection):
             session.wire.will = None
             session.wire.end(reason, code)
+        if session.parting is not None:
+            session.parting.cancel()
         session.detach()
         self._sessions.end(session)
 

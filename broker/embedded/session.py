@@ -6,6 +6,7 @@ from collections import deque
 from typing import Final, NamedTuple, Protocol
 
 from broker.embedded.limits import Limits
+from broker.embedded.parting import Parting
 
 _LAST_PACKET_ID: Final = 65_535
 
@@ -47,7 +48,11 @@ class Session:
         self.wire: Wire | None = None
         self._limits = limits
         self._grants: dict[str, int | None] = {}
+        #: What is to be said for the device that vanished, while it may still come back.
+        self.parting: Parting | None = None
         self._unacknowledged: dict[int, Message] = {}
+        # Of these, the ones an earlier connection was sent and this one was not yet.
+        self._owed: dict[int, None] = {}
         self._waiting: deque[Message] = deque()
         self._waiting_bytes = 0
         self._packet_id = 0
@@ -87,14 +92,14 @@ class Session:
 
     def settle(self, packet_id: int) -> None:
         """Note a PUBACK; one for nothing is harmless."""
+        self._owed.pop(packet_id, None)
         if self._unacknowledged.pop(packet_id, None) is not None:
             self._pump()
 
     def attach(self, wire: Wire) -> None:
         """Talk through this connection from now on, beginning with what the last one left open."""
         self.wire = wire
-        for packet_id, message in self._unacknowledged.items():
-            wire.deliver(message, packet_id, dup=True)
+        self._owed = dict.fromkeys(self._unacknowledged)
         self._pump()
 
     def detach(self) -> None:
@@ -105,16 +110,24 @@ class Session:
 
     def _pump(self) -> None:
         wire = self.wire
-        while self._waiting and wire is not None and not wire.clogged:
-            if self._waiting[0].qos and len(self._unacknowledged) >= self.window:
+        while wire is not None and not wire.clogged and (self._owed or self._waiting):
+            at_qos_1 = bool(self._owed) or self._waiting[0].qos > 0
+            if at_qos_1 and len(self._unacknowledged) - len(self._owed) >= self.window:
                 return
-            message = self._waiting.popleft()
-            self._waiting_bytes -= len(message.payload)
-            packet_id = None
-            if message.qos:
-                packet_id = self._next_packet_id()
-                self._unacknowledged[packet_id] = message
-            wire.deliver(message, packet_id, dup=False)
+            if self._owed:
+                packet_id = next(iter(self._owed))
+                del self._owed[packet_id]
+                wire.deliver(self._unacknowledged[packet_id], packet_id, dup=True)
+            else:
+                self._send(wire, self._waiting.popleft())
+
+    def _send(self, wire: Wire, message: Message) -> None:
+        self._waiting_bytes -= len(message.payload)
+        packet_id = None
+        if message.qos:
+            packet_id = self._next_packet_id()
+            self._unacknowledged[packet_id] = message
+        wire.deliver(message, packet_id, dup=False)
 
     def _next_packet_id(self) -> int:
         while True:

@@ -58,6 +58,7 @@ class Sessions:
         self._forget_expired()
 
     def end(self, session: Session) -> None:
+        """Forget a session; what was to be said at its end is said."""
         key = (session.thing_name, session.client_id)
         mine = self._by_thing.get(session.thing_name, {})
         if mine.get(session.client_id) is session:
@@ -65,6 +66,8 @@ class Sessions:
             self._sleeping.pop(key, None)
             if not mine:
                 del self._by_thing[session.thing_name]
+        if session.parting is not None:
+            session.parting.say()
 
     def _forget_expired(self) -> None:
         while self._sleeping:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from broker.embedded import properties
 from broker.embedded.frames import (
     CONNACK,
     CONNECT,
@@ -25,41 +26,36 @@ from broker.embedded.frames import (
     encode_length,
     read_length,
 )
+from broker.embedded.reasons import Reason
 
 #: Where CONNECT names its protocol level, and where its properties begin.
 LEVEL_AT: Final = 6
 _PROPERTIES_AT: Final = 10
 _WILL_FLAG: Final = 0x04
 _QOS_BITS: Final = 0x03
+_RETAIN_HANDLING: Final = 0x30
+_RESERVED_OPTIONS: Final = 0xC0
 _WITH_WILL: Final = 0x04
-
-_SESSION_EXPIRY: Final = 0x11
-_AUTHENTICATION: Final = 0x15
-_RECEIVE_MAXIMUM: Final = 0x21
-_ASSIGNED_CLIENT_ID: Final = 0x12
-_SERVER_KEEP_ALIVE: Final = 0x13
-_TOPIC_ALIAS: Final = 0x23
-_MAXIMUM_PACKET_SIZE: Final = 0x27
 #: Maximum QoS 1; no retained messages, no subscription identifiers, no shared subscriptions.
-_NOT_HERE: Final = bytes([0x24, 1, 0x25, 0, 0x29, 0, 0x2A, 0])
-#: The width of each property's value in bytes, or what it is made of.
-_WIDTHS: Final[dict[int, int | str]] = {
-    0x01: 1, 0x02: 4, 0x03: "text", 0x08: "text", 0x09: "text", 0x0B: "varint", 0x11: 4, 0x12: "text",
-    0x13: 2, 0x15: "text", 0x16: "text", 0x17: 1, 0x18: 4, 0x19: 1, 0x1A: "text", 0x1C: "text",
-    0x1F: "text", 0x21: 2, 0x22: 2, 0x23: 2, 0x24: 1, 0x25: 1, 0x26: "pair", 0x27: 4, 0x28: 1,
-    0x29: 1, 0x2A: 1,
-}  # fmt: skip
-#: CONNACK codes of 3.1.1 as reason codes of 5.
-_REASONS: Final = {0: 0x00, 1: 0x84, 2: 0x85, 3: 0x88, 4: 0x86, 5: 0x87}
-_REFUSED_FILTER: Final = 0x80
-_NOT_AUTHORIZED: Final = 0x87
+_NOT_HERE: Final = bytes(
+    [
+        *(properties.MAXIMUM_QOS, 1),
+        *(properties.RETAIN_AVAILABLE, 0),
+        *(properties.SUBSCRIPTION_ID_AVAILABLE, 0),
+        *(properties.SHARED_AVAILABLE, 0),
+    ]
+)
+#: CONNACK codes of 3.1.1 as reason codes of 5; the last exists only there.
+_REASONS: Final = {0: 0x00, 1: 0x84, 2: 0x85, 3: 0x88, 4: 0x86, 5: 0x87, 6: 0x8C}
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a client of MQTT 5 asks of its connection. ``expiry`` is in seconds."""
+    """What a client of MQTT 5 asks of its connection. ``expiry`` and ``will_delay`` are in seconds."""
 
     expiry: int = 0
+    will_delay: int = 0
+    enhanced_authentication: bool = False
     receive_maximum: int = 65_535
     packet_size: int = 2**28
 
@@ -77,19 +73,20 @@ class Given:
 def plain_connect(frame: Frame) -> tuple[Frame, Terms]:
     """Return the CONNECT of 3.1.1 and what the properties asked for. Raises ``ProtocolError``."""
     body = frame.body
-    properties, after = _properties(body, _PROPERTIES_AT)
-    if _AUTHENTICATION in properties:
-        raise ProtocolError("enhanced authentication is not offered here")
+    asked, after = properties.read(body, _PROPERTIES_AT, CONNECT)
     head = body[:LEVEL_AT] + b"\x04" + body[LEVEL_AT + 1 : _PROPERTIES_AT]
     rest = body[after:]
-    if len(body) > LEVEL_AT + 1 and body[LEVEL_AT + 1] & _WILL_FLAG:
+    of_will: dict[int, int] = {}
+    if body[LEVEL_AT + 1] & _WILL_FLAG:
         client_id_ends = 2 + int.from_bytes(rest[:2])
-        _, will_at = _properties(rest, client_id_ends)
+        of_will, will_at = properties.read(rest, client_id_ends, properties.WILL)
         rest = rest[:client_id_ends] + rest[will_at:]
     terms = Terms(
-        expiry=properties.get(_SESSION_EXPIRY, 0),
-        receive_maximum=properties.get(_RECEIVE_MAXIMUM, 65_535),
-        packet_size=properties.get(_MAXIMUM_PACKET_SIZE, 2**28),
+        expiry=asked.get(properties.SESSION_EXPIRY, 0),
+        will_delay=of_will.get(properties.WILL_DELAY, 0),
+        enhanced_authentication=properties.AUTHENTICATION in asked,
+        receive_maximum=asked.get(properties.RECEIVE_MAXIMUM, 65_535),
+        packet_size=asked.get(properties.MAXIMUM_PACKET_SIZE, 2**28),
     )
     if not terms.receive_maximum or not terms.packet_size:
         raise ProtocolError("CONNECT with a receive maximum or packet size of 0")
@@ -98,22 +95,26 @@ def plain_connect(frame: Frame) -> tuple[Frame, Terms]:
 
 def plain(frame: Frame) -> Frame:
     """Return any later packet as 3.1.1 has it. Raises ``ProtocolError``."""
-    body = frame.body
-    match frame.kind:
+    kind, flags, body = frame
+    match kind:
         case 3:  # PUBLISH
-            at = 2 + int.from_bytes(body[:2]) + (2 if frame.flags & 0x06 else 0)
-            properties, after = _properties(body, at)
-            if _TOPIC_ALIAS in properties:
-                raise ProtocolError("a topic alias, of which none were granted")
-            return Frame(PUBLISH, frame.flags, body[:at] + body[after:])
+            at = 2 + int.from_bytes(body[:2]) + (2 if flags & 0x06 else 0)
+            found, after = properties.read(body, at, PUBLISH)
+            if properties.TOPIC_ALIAS in found:
+                raise ProtocolError("a topic alias, of which none were granted", Reason.NO_TOPIC_ALIAS)
+            return Frame(PUBLISH, flags, body[:at] + body[after:])
         case 8:  # SUBSCRIBE
-            _, after = _properties(body, 2)
-            return Frame(SUBSCRIBE, frame.flags, body[:2] + _plain_filters(body, after))
+            found, after = properties.read(body, 2, SUBSCRIBE)
+            if properties.SUBSCRIPTION_ID in found:
+                raise ProtocolError("a subscription identifier", Reason.NO_SUBSCRIPTION_ID)
+            return Frame(SUBSCRIBE, flags, body[:2] + _plain_filters(body, after))
         case 10:  # UNSUBSCRIBE
-            _, after = _properties(body, 2)
-            return Frame(UNSUBSCRIBE, frame.flags, body[:2] + body[after:])
+            _, after = properties.read(body, 2, UNSUBSCRIBE)
+            return Frame(UNSUBSCRIBE, flags, body[:2] + body[after:])
         case 4:  # PUBACK
-            return Frame(PUBACK, frame.flags, body[:2])
+            if len(body) > 3:
+                _only(body, 3, PUBACK)
+            return Frame(PUBACK, flags, body[:2])
         case _:
             return frame
 
@@ -122,21 +123,21 @@ def farewell(frame: Frame) -> tuple[bool, int | None]:
     """Return whether a DISCONNECT wants the will said all the same, and a new session expiry, if any."""
     if len(frame.body) < 2:
         return frame.body == bytes([_WITH_WILL]), None
-    properties, _ = _properties(frame.body, 1)
-    return frame.body[0] == _WITH_WILL, properties.get(_SESSION_EXPIRY)
+    found = _only(frame.body, 1, DISCONNECT)
+    return frame.body[0] == _WITH_WILL, found.get(properties.SESSION_EXPIRY)
 
 
 def dress_connack(code: int, *, session_present: bool, given: Given) -> bytes:
     """Return the CONNACK of MQTT 5, with what this broker does not do, or does within limits."""
-    properties = _NOT_HERE + bytes([_MAXIMUM_PACKET_SIZE]) + given.packet_size.to_bytes(4)
+    told = _NOT_HERE + bytes([properties.MAXIMUM_PACKET_SIZE]) + given.packet_size.to_bytes(4)
     if given.keep_alive is not None:
-        properties += bytes([_SERVER_KEEP_ALIVE]) + given.keep_alive.to_bytes(2)
+        told += bytes([properties.SERVER_KEEP_ALIVE]) + given.keep_alive.to_bytes(2)
     if given.expiry is not None:
-        properties += bytes([_SESSION_EXPIRY]) + given.expiry.to_bytes(4)
+        told += bytes([properties.SESSION_EXPIRY]) + given.expiry.to_bytes(4)
     if given.client_id is not None:
         name = given.client_id.encode()
-        properties += bytes([_ASSIGNED_CLIENT_ID]) + len(name).to_bytes(2) + name
-    body = bytes([session_present, _REASONS[code]]) + encode_length(len(properties)) + properties
+        told += bytes([properties.ASSIGNED_CLIENT_ID]) + len(name).to_bytes(2) + name
+    body = bytes([session_present, _REASONS[code]]) + encode_length(len(told)) + told
     return Frame(CONNACK, 0, body).encode()
 
 
@@ -151,8 +152,7 @@ def dress_publish(packet: bytes) -> bytes:
 
 
 def dress_suback(packet_id: int, codes: Sequence[int]) -> bytes:
-    reasons = bytes(_NOT_AUTHORIZED if code == _REFUSED_FILTER else code for code in codes)
-    return Frame(SUBACK, 0, packet_id.to_bytes(2) + b"\x00" + reasons).encode()
+    return Frame(SUBACK, 0, packet_id.to_bytes(2) + b"\x00" + bytes(codes)).encode()
 
 
 def dress_unsuback(packet_id: int, filters: int) -> bytes:
@@ -164,47 +164,27 @@ def disconnect(reason: int) -> bytes:
 
 
 def _plain_filters(body: bytes, at: int) -> bytes:
-    """Return the filters with nothing but the QoS in their options."""
+    """Return the filters with nothing but the QoS in their options.
+
+    What the other options ask for holds here anyway: nobody hears himself, and nothing is retained.
+    """
     out = bytearray()
     while at < len(body):
         end = at + 2 + int.from_bytes(body[at : at + 2])
         if end >= len(body):
-            raise ProtocolError("SUBSCRIBE ends inside a filter")
+            raise ProtocolError("SUBSCRIBE ends inside a filter", Reason.MALFORMED)
+        options = body[end]
+        if options & _RESERVED_OPTIONS or options & _RETAIN_HANDLING == _RETAIN_HANDLING:
+            raise ProtocolError(f"subscription options {options:#x}")
         out += body[at:end]
-        out.append(body[end] & _QOS_BITS)
+        out.append(options & _QOS_BITS)
         at = end + 1
     return bytes(out)
 
 
-def _properties(body: bytes, at: int) -> tuple[dict[int, int], int]:
-    """Return the numbers among the properties at ``at`` (0 for any other kind), and where they end."""
-    header = read_length(body, at)
-    if header is None or sum(header) > len(body):
-        raise ProtocolError("properties are longer than their packet")
-    length, at = header
-    end = at + length
-    found: dict[int, int] = {}
-    while at < end:
-        name = body[at]
-        found[name], at = _value(body, at + 1, _WIDTHS.get(name))
-    if at != end:
-        raise ProtocolError("properties are not as long as they say")
-    return found, end
-
-
-def _value(body: bytes, at: int, width: int | str | None) -> tuple[int, int]:
-    match width:
-        case int():
-            return int.from_bytes(body[at : at + width]), at + width
-        case "varint":
-            read = read_length(body, at)
-            if read is None:
-                raise ProtocolError("a property ends too early")
-            return read
-        case "text":
-            return 0, at + 2 + int.from_bytes(body[at : at + 2])
-        case "pair":
-            at += 2 + int.from_bytes(body[at : at + 2])
-            return 0, at + 2 + int.from_bytes(body[at : at + 2])
-        case _:
-            raise ProtocolError("a property MQTT 5 does not know")
+def _only(body: bytes, at: int, place: int) -> dict[int, int]:
+    """Return the properties at ``at``, behind which the packet must end."""
+    found, end = properties.read(body, at, place)
+    if end != len(body):
+        raise ProtocolError("bytes behind the properties", Reason.MALFORMED)
+    return found

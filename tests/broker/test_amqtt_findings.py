@@ -1,8 +1,8 @@
 """The known holes of amqtt: each probe must hold on our embedded broker and must fail on stock amqtt.
 
 The second half of each pair keeps the first honest, and tells us when amqtt itself has mended something.
-E14 (a walk over all filters) is in ``test_embedded_cost``. E17 (what its SessionDB plugin loses), and the rest
-of E11 and E20 (its other plugins and its defaults), cannot be put to ours: none of that is ever loaded, which
+E14 (a walk over all filters) is in ``test_embedded_cost``. E17 (what its SessionDB plugin loses) and the rest
+of E11 and E20 (its other plugins, its defaults) cannot be put to ours: none of that is ever loaded, which
 the last test here holds.
 """
 
