@@ -91,7 +91,8 @@ class Walk:
                 process.wait()
 
     def save(self, name: str, content: str) -> None:
-        (self.folder / name).write_text(content.replace("Endpoint(", f"Endpoint(port={self.mqtt}, "))
+        there = re.sub(r"\bmqtt_agent\((\"[^\"]+\"), ", rf"mqtt_agent(\1, port={self.mqtt}, ", content)
+        (self.folder / name).write_text(there)
 
     def take(self, step: Step | Message) -> None:
         """Do a step; a reading one is repeated until it shows what the document shows."""
