@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Final
@@ -24,10 +25,17 @@ def _cut(text: str) -> str:
     return text if len(text) <= MAX_VALUE else f"{text[: MAX_VALUE - 1]}…"
 
 
+def _spelled(value: object) -> str:
+    """Write numbers, truths, lists and objects as the job document would."""
+    if isinstance(value, bool | int | float | dict | list | tuple):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return str(value)
+
+
 def _text(value: object) -> str:
     if value is None:
         return ""
-    text = {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
+    text = value if isinstance(value, str) else _spelled(value)
     if first_control(text, allowed=_WELCOME) is None:
         return text
     return "".join(_MARK if first_control(c, allowed=_WELCOME) else c for c in text)

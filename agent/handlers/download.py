@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from agent.backoff import Backoff
 from agent.errors import JobFailed, JobRejected
-from agent.handlers.fetch import Fetch, Impossible, Interrupted, sha256_of
+from agent.handlers.fetch import Fetch, Impossible, Interrupted, UnwritableFile, on_disk, sha256_of
 from agent.handlers.fields import number, text
 from agent.job import Job
 
@@ -36,13 +36,18 @@ class Download:
         target = self._target(job.document, url)
         limit = int(number(job.document, "maxBytes", self.max_bytes, least=1, most=self.max_bytes))
         await job.progress(action="download", percent=0)
-        if not (target.is_file() and await asyncio.to_thread(sha256_of, target) == wanted):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            # The digest in the name: a part of another file is never taken for one of this.
-            part = target.with_name(f".{target.name}.{wanted[:16]}.part")
-            await self._complete(job, url, part, limit)
-            await asyncio.to_thread(_put_in_place, part, target, wanted)
         name = target.relative_to(self.directory.resolve()).as_posix()
+        try:
+            with on_disk():
+                there = target.is_file() and await asyncio.to_thread(sha256_of, target) == wanted
+                target.parent.mkdir(parents=True, exist_ok=True)
+            if not there:
+                # The digest in the name: a part of another file is never taken for one of this.
+                part = target.with_name(f".{wanted[:32]}.part")
+                await self._complete(job, url, part, limit)
+                await asyncio.to_thread(_put_in_place, part, target, wanted)
+        except UnwritableFile as error:
+            raise JobFailed(f"cannot write {name}: {error}") from None
         return {"file": name, "sha256": wanted, "bytes": target.stat().st_size}
 
     def _target(self, document: Mapping[str, Any], url: str) -> Path:
@@ -104,12 +109,13 @@ def _put_in_place(part: Path, target: Path, wanted: str) -> None:
         raise JobFailed(
             "the content does not have the sha256 that was asked for", expected=wanted, found=found
         )
-    part.replace(target)
-    descriptor = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with on_disk():
+        part.replace(target)
+        descriptor = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _size(path: Path) -> int:
@@ -121,10 +127,13 @@ def _url(document: Mapping[str, Any]) -> str:
     try:
         split = urlsplit(url)
         sound = split.scheme in ("http", "https") and split.hostname and (split.port or 1)
+        named = split.username is not None
     except ValueError:
         sound = False
     if not sound or not url.isascii() or any(c <= " " for c in url):
         raise JobRejected("url must be an http or https URL")
+    if named:
+        raise JobRejected("url must not carry a user name or password")
     return url
 
 

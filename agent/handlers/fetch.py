@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import io
 import os
 import re
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 CHUNK: Final = 64 * 1024
 #: Seconds without a byte until a try counts as interrupted; also how long a cancel may have to wait.
@@ -26,6 +28,10 @@ class Interrupted(Exception):
 
 class Impossible(Exception):
     """Another try would not help."""
+
+
+class UnwritableFile(Exception):
+    """The disk is full, or not ours to write."""
 
 
 class Stopped(Exception):
@@ -51,6 +57,8 @@ class Fetch:
         except urllib.error.HTTPError as error:
             error.close()
             self._judge(error.code, have)
+        except UnwritableFile as error:
+            raise Impossible(f"cannot write it here: {error}") from None
         except urllib.error.URLError as error:
             if isinstance(error.reason, str):  # of our own making: an unknown scheme, no host
                 raise Impossible(error.reason) from None
@@ -68,23 +76,27 @@ class Fetch:
         start, total = _extent(answer, have)
         if total is not None and total > self.max_bytes:
             raise Impossible(f"the file has {total} bytes; at most {self.max_bytes} are allowed")
-        with self.part.open("r+b" if start else "wb") as file:
-            file.seek(start)
-            file.truncate()
+        with on_disk():
+            file = self.part.open("r+b" if start else "wb", buffering=0)
+        with file:
+            with on_disk():
+                file.truncate(start)
+                file.seek(start)
             done = self._copy(answer, file, start, total)
-            file.flush()
-            os.fsync(file.fileno())
+            with on_disk():
+                os.fsync(file.fileno())
         if total is not None and done < total:
             raise Interrupted(f"the connection ended after {done} of {total} bytes")
 
-    def _copy(self, answer: Any, file: IO[bytes], done: int, total: int | None) -> int:
+    def _copy(self, answer: Any, file: io.FileIO, done: int, total: int | None) -> int:
         while chunk := answer.read1(CHUNK):
             if self.stop.is_set():
                 raise Stopped
             done += len(chunk)
             if done > self.max_bytes:
                 raise Impossible(f"the file has more than {self.max_bytes} bytes")
-            file.write(chunk)
+            with on_disk():
+                _write(file, chunk)
             self.told(done, total)
         return done
 
@@ -95,6 +107,21 @@ class Fetch:
         if code in (408, 425, 429) or code >= 500:
             raise Interrupted(f"the server answered {code}")
         raise Impossible(f"the server answered {code}")
+
+
+@contextmanager
+def on_disk() -> Iterator[None]:
+    """Tell errors of the disk from those of the network: both are ``OSError``, and only the latter pass."""
+    try:
+        yield
+    except OSError as error:
+        raise UnwritableFile(error.strerror) from None
+
+
+def _write(file: io.FileIO, chunk: bytes) -> None:
+    rest = memoryview(chunk)
+    while rest:
+        rest = rest[file.write(rest) :]
 
 
 def _extent(answer: Any, have: int) -> tuple[int, int | None]:

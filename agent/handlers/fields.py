@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from agent.errors import JobRejected
+
+#: Seconds that one program or one wait may take.
+LONGEST: Final = 7 * 24 * 3600
 
 
 def text(document: Mapping[str, Any], name: str, default: str | None = None) -> str:

@@ -6,10 +6,11 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from agent.errors import JobFailed
 
@@ -41,50 +42,74 @@ class Ended:
     stderr_lines: int
 
 
-class _Tail:
-    """Keeps the end of a stream and counts its lines."""
+class _Tail(asyncio.Protocol):
+    """Keeps the end of a stream and counts its lines; ``ended`` when the last writer has closed it."""
 
     def __init__(self) -> None:
         self.kept = bytearray()
         self.lines = 0
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    async def read(self, stream: asyncio.StreamReader) -> None:
-        while chunk := await stream.read(65536):
-            self.lines += chunk.count(b"\n")
-            self.kept += chunk
-            del self.kept[:-TAIL]
+    def data_received(self, data: bytes) -> None:
+        self.lines += data.count(b"\n")
+        self.kept += data
+        del self.kept[:-TAIL]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc
+        if not self.ended.done():
+            self.ended.set_result(None)
 
     def text(self) -> str:
         return self.kept.decode(errors="replace").rstrip("\n")
+
+    @property
+    def line_count(self) -> int:
+        # A last line need not end in a newline.
+        return self.lines + (bool(self.kept) and not self.kept.endswith(b"\n"))
+
+
+@asynccontextmanager
+async def _pipe() -> AsyncIterator[tuple[_Tail, IO[bytes]]]:
+    """Give a stream's end that we read and the one a program writes to.
+
+    asyncio's own pipes would make waiting for a program wait for its children in the background too.
+    """
+    ours, theirs = os.pipe()
+    with os.fdopen(theirs, "wb", buffering=0) as end:
+        transport, tail = await asyncio.get_running_loop().connect_read_pipe(_Tail, os.fdopen(ours, "rb"))
+        try:
+            yield tail, end
+        finally:
+            transport.close()
+            await tail.ended
 
 
 async def run(
     argv: Sequence[str], *, limit: float, directory: Path | None = None, user: User | None = None
 ) -> Ended:
     """Run to the end. Raises ``JobFailed`` if it cannot start or outlives ``limit`` seconds."""
-    process = await _start(argv, directory, user)
-    assert process.stdout is not None
-    assert process.stderr is not None
-    out, err = _Tail(), _Tail()
-    readers = [asyncio.create_task(out.read(process.stdout)), asyncio.create_task(err.read(process.stderr))]
-    try:
-        async with asyncio.timeout(limit):
-            await process.wait()
-        await asyncio.wait(readers, timeout=DRAIN)
-    except TimeoutError:
-        raise JobFailed(
-            f"{argv[0]} took longer than {limit:g} s", stdout=out.text()[-1024:], stderr=err.text()[-1024:]
-        ) from None
-    finally:
-        await _finish(process, readers)
-    assert process.returncode is not None
-    # A last line need not end in a newline.
-    lines = err.lines + (bool(err.kept) and not err.kept.endswith(b"\n"))
-    return Ended(process.returncode, out.text(), err.text(), lines)
+    async with _pipe() as (out, out_end), _pipe() as (err, err_end):
+        with out_end, err_end:
+            process = await _start(argv, directory, user, out=out_end, err=err_end)
+        try:
+            async with asyncio.timeout(limit):
+                await process.wait()
+            await asyncio.wait([out.ended, err.ended], timeout=DRAIN)
+        except TimeoutError:
+            raise JobFailed(
+                f"{argv[0]} took longer than {limit:g} s",
+                stdout=out.text()[-1024:],
+                stderr=err.text()[-1024:],
+            ) from None
+        finally:
+            await _finish(process)
+        assert process.returncode is not None
+        return Ended(process.returncode, out.text(), err.text(), err.line_count)
 
 
 async def _start(
-    argv: Sequence[str], directory: Path | None, user: User | None
+    argv: Sequence[str], directory: Path | None, user: User | None, *, out: IO[bytes], err: IO[bytes]
 ) -> asyncio.subprocess.Process:
     switch: dict[str, Any] = {}
     if user is not None:
@@ -93,8 +118,8 @@ async def _start(
         return await asyncio.create_subprocess_exec(
             *argv,
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
+            stdout=out,
+            stderr=err,
             cwd=directory,
             env={name: value for name, value in os.environ.items() if not name.startswith(PRIVATE)},
             start_new_session=True,
@@ -104,20 +129,18 @@ async def _start(
         raise JobFailed(f"cannot run {argv[0]}: {getattr(error, 'strerror', None) or error}") from None
 
 
-async def _finish(process: asyncio.subprocess.Process, readers: list[asyncio.Task[None]]) -> None:
-    """End what is still alive of the program's process group, and release the pipes."""
-    if process.returncode is None:
-        _signal(process.pid, signal.SIGTERM)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(GRACE):
-                await process.wait()
-    _signal(process.pid, signal.SIGKILL)
+async def _finish(process: asyncio.subprocess.Process) -> None:
+    """End what is still alive of the program's process group."""
+    try:
+        if process.returncode is None:
+            _signal(process.pid, signal.SIGTERM)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(GRACE):
+                    await process.wait()
+    finally:
+        # Also when whoever waits here is cancelled once more.
+        _signal(process.pid, signal.SIGKILL)
     await process.wait()
-    for reader in readers:
-        reader.cancel()
-    await asyncio.gather(*readers, return_exceptions=True)
-    # Children that left the group may still hold the pipes; the transport must not wait for them.
-    process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def _signal(group: int, which: signal.Signals) -> None:

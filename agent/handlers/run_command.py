@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from agent.errors import JobFailed
-from agent.handlers.fields import number, words
+from agent.handlers.fields import LONGEST, number, words
 from agent.handlers.process import run
 from agent.job import Job
 
 DEFAULT_LIMIT: Final = 600
-LONGEST: Final = 24 * 3600
 #: What fits into one status detail.
 SHOWN: Final = 1024
 

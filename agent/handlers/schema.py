@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic.alias_generators import to_camel
 
 from agent.errors import JobRejected
+from agent.handlers.fields import LONGEST
 
 #: A handler is a file in the handler directory: no path, no option, no hidden file.
 HANDLER_NAME: Final = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
@@ -52,6 +53,8 @@ class Action(BaseModel):
     run_as_user: str = ""
     allow_std_err: int | None = Field(default=None, ge=0)
     ignore_step_failure: bool = False
+    #: Ours: AWS's client waits for ever.
+    timeout_seconds: float | None = Field(default=None, gt=0, le=LONGEST)
 
 
 class Step(BaseModel):

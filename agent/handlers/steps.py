@@ -12,13 +12,15 @@ from typing import Final
 from agent.errors import JobFailed, JobRejected
 from agent.handlers import process
 from agent.handlers.process import Ended, User
-from agent.handlers.run_command import DEFAULT_LIMIT, SHOWN, spelled
+from agent.handlers.run_command import SHOWN, spelled
 from agent.handlers.schema import Action, Document, parse
 from agent.handlers.users import to_run_as
 from agent.job import Job
 
 #: What documents say when they mean the configured directory.
 _DEFAULT_PATHS: Final = frozenset({"", "default"})
+#: Seconds for a step that does not say.
+DEFAULT_LIMIT: Final = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +43,21 @@ class Steps:
         document = parse(job.document)
         # All of it first: a document that cannot be worked to its end is not begun.
         ready = [await asyncio.to_thread(self._prepare, action) for action in document.actions]
-        ended: Ended | None = None
+        ended: list[Ended] = []
         for index, step in enumerate(ready):
             label = step.action.name or step.argv[0]
             await job.remember(label)
             await job.progress(action=label[:128], percent=100 * index / len(ready))
-            ended = await self._run(step, document)
+            try:
+                ended.append(await process.run(step.argv, limit=self._limit(step), user=step.user))
+                _judge(step.action, ended[-1])
+            except JobFailed as error:
+                if not step.action.ignore_step_failure:
+                    raise _failure(error, document, ended) from None
         return _told(document, ended)
 
-    async def _run(self, step: _Ready, document: Document) -> Ended | None:
-        try:
-            ended = await process.run(step.argv, limit=self.limit, user=step.user)
-            _judge(step.action, ended, document)
-        except JobFailed:
-            if not step.action.ignore_step_failure:
-                raise
-            return None
-        return ended
+    def _limit(self, step: _Ready) -> float:
+        return step.action.timeout_seconds or self.limit
 
     def _prepare(self, action: Action) -> _Ready:
         user = to_run_as(action.run_as_user)
@@ -81,17 +81,28 @@ class Steps:
         return handler
 
 
-def _judge(action: Action, ended: Ended, document: Document) -> None:
+def _judge(action: Action, ended: Ended) -> None:
     label = action.name or action.type
     if ended.code:
-        raise JobFailed(f"{label} ended with {spelled(ended.code)}", **_told(document, ended))
+        raise JobFailed(f"{label} ended with {spelled(ended.code)}")
     if action.allow_std_err is not None and ended.stderr_lines > action.allow_std_err:
         wrote = f"{ended.stderr_lines} lines to stderr; {action.allow_std_err} are allowed"
-        raise JobFailed(f"{label} wrote {wrote}", **_told(document, ended))
+        raise JobFailed(f"{label} wrote {wrote}")
 
 
-def _told(document: Document, ended: Ended | None) -> dict[str, str]:
-    if ended is None:
-        return {}
-    told = {"stderr": ended.stderr[-SHOWN:]}
-    return told | ({"stdout": ended.stdout[-SHOWN:]} if document.include_std_out else {})
+def _failure(error: JobFailed, document: Document, ended: list[Ended]) -> JobFailed:
+    """Add what was written so far; a program that was stopped has told its own end already."""
+    own = {name: text for name, text in error.details.items() if name != "stdout" or document.include_std_out}
+    return JobFailed(error.reason, **(_told(document, ended) | own))
+
+
+def _told(document: Document, ended: list[Ended]) -> dict[str, str]:
+    """Return the end of what all steps wrote; what they wrote to stdout only where it is asked for."""
+    told = {"stderr": _joined([each.stderr for each in ended])}
+    if document.include_std_out:
+        told["stdout"] = _joined([each.stdout for each in ended])
+    return {name: text for name, text in told.items() if text}
+
+
+def _joined(texts: list[str]) -> str:
+    return "\n".join(text for text in texts if text)[-SHOWN:]

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from agent.handlers.fields import number
+from agent.handlers.fields import LONGEST, number
 from agent.job import Job
 
 PARTS: Final = 10
-LONGEST: Final = 7 * 24 * 3600
 
 
 async def wait(job: Job) -> dict[str, object]:

@@ -6,11 +6,12 @@ import pytest
 from contract_server import ContractServer
 from mosquitto_server import BINARY, HINT
 from mqtt_server import broker_process
-from scripted_link import Network
+from scripted_link import Network, running
 from workloads import OPTIONS, QUICK
 
 from agent.agent import Agent
 from agent.client import JobsClient
+from agent.handlers.table import equip
 
 
 @pytest.fixture
@@ -51,6 +52,20 @@ def make_agent(network):
         return agent
 
     return make
+
+
+@pytest.fixture
+def worked(make_agent, server):
+    """Work one document with the reference handlers; return the execution as it ended."""
+
+    async def work(document, **equipment):
+        agent = make_agent()
+        equip(agent, **equipment)
+        server.create("one", document)
+        async with running(agent.run()):
+            return await server.ended("one")
+
+    return work
 
 
 @pytest.fixture(scope="session")
