@@ -144,6 +144,7 @@ class _Conversation:
                 self._receive(Received(topic, bytes(message.payload), self.answer, ack))
         except Exception:  # noqa: BLE001 - raised into paho it would leave half a packet there: a broken stream
             _log.exception("a request could not be taken in")
+            ack()  # it would fail again, and meanwhile it would hold a place in the broker's window for us
 
     def _on_connect(self, _c: Client, _u: object, flags: ConnectFlags, code: ReasonCode, _p: object) -> None:
         self._receipts.settle(_CONNACK, (flags, code))

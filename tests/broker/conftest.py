@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from engine import Engine
 from mosquitto_server import BINARY, DISPATCHER, HINT, PASSWD, MosquittoServer, secret
+from whole import BROKERS, Whole, whole
 
 from broker.mqtt import ExternalLink
 from domain.topics import Topics
@@ -48,6 +49,17 @@ def external_link() -> Callable[[MosquittoServer], ExternalLink]:
         )
 
     return make
+
+
+@pytest.fixture(params=BROKERS)
+async def server(
+    request: pytest.FixtureRequest, tmp_path: Path, requirement: Callable[..., None]
+) -> AsyncIterator[Whole]:
+    """The whole server, once on each broker, with the things ``t1`` and ``t2``."""
+    if request.param == "mosquitto":
+        requirement("mosquitto with mosquitto_passwd", BINARY and PASSWD, HINT)
+    async with whole(request.param, tmp_path, "t1", "t2") as running:
+        yield running
 
 
 @pytest.fixture

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple, Self
 
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 
 class Heard(NamedTuple):
@@ -25,7 +27,10 @@ class Gone(Exception):
 
 
 class Device:
-    """``thing`` is user name and, unless told otherwise, client id. All waits end after ``patience``."""
+    """``thing`` is user name and, unless told otherwise, client id. All waits end after ``patience``.
+
+    With ``properties`` it speaks MQTT 5 and sends these in CONNECT, spelled as paho does.
+    """
 
     def __init__(
         self,
@@ -38,8 +43,12 @@ class Device:
         manual_ack: bool = False,
         keepalive: int = 60,
         patience: float = 15.0,
+        properties: dict[str, Any] | None = None,
     ) -> None:
         self.messages: asyncio.Queue[Heard] = asyncio.Queue()
+        #: What came with the last CONNACK and DISCONNECT of MQTT 5.
+        self.granted: dict[str, Any] = {}
+        self.reason: str | None = None
         self.closed = asyncio.Event()
         self._patience = patience
         self._waiting: dict[int, asyncio.Future[Any]] = {}
@@ -47,14 +56,23 @@ class Device:
         self.client = Client(
             CallbackAPIVersion.VERSION2,
             client_id if client_id is not None else thing or "",
-            clean_session=clean_session,
-            protocol=MQTTProtocolVersion.MQTTv311,
+            clean_session=clean_session if properties is None else None,
+            protocol=MQTTProtocolVersion.MQTTv311 if properties is None else MQTTProtocolVersion.MQTTv5,
             reconnect_on_failure=False,
             manual_ack=manual_ack,
         )
         self.client.max_inflight_messages = 0
         self.client.username_pw_set(thing, password)
-        self.client.connect_async("127.0.0.1", port, keepalive)
+        if properties is None:
+            self.client.connect_async("127.0.0.1", port, keepalive)
+        else:
+            self.client.connect_async(
+                "127.0.0.1",
+                port,
+                keepalive,
+                clean_start=clean_session,
+                properties=_properties(PacketTypes.CONNECT, properties),
+            )
         self._connect_callbacks(self.client)
 
     async def connect(self) -> bool:
@@ -62,7 +80,8 @@ class Device:
         self.closed.clear()
         self.client.reconnect()
         self._heartbeat = self._loop.create_task(self._beat(), name=f"device {self.client}")
-        flags, code = await self._answer_to(0)
+        flags, code, properties = await self._answer_to(0)
+        self.granted = {} if properties is None else properties.json()
         if code.is_failure:
             raise Refused(str(code))
         return bool(flags.session_present)
@@ -134,6 +153,7 @@ class Device:
             waiter.set_result(result)
 
     def _on_disconnect(self, code: object) -> None:
+        self.reason = str(code)
         self.closed.set()
         for waiter in self._waiting.values():
             if not waiter.done():
@@ -145,7 +165,7 @@ class Device:
         self._loop.add_reader(sock.fileno(), self.client.loop_read)
 
     def _connect_callbacks(self, client: Client) -> None:
-        client.on_connect = lambda _c, _u, flags, code, _p: self._settle(0, (flags, code))
+        client.on_connect = lambda _c, _u, *answer: self._settle(0, answer)
         client.on_disconnect = lambda _c, _u, _flags, code, _p: self._on_disconnect(code)
         client.on_subscribe = lambda _c, _u, mid, codes, _p: self._settle(mid, codes)
         client.on_publish = lambda _c, _u, mid, code, _p: self._settle(mid, code)
@@ -158,3 +178,10 @@ class Device:
             sock.fileno(), client.loop_write
         )
         client.on_socket_unregister_write = lambda _c, _u, sock: self._loop.remove_writer(sock.fileno())
+
+
+def _properties(packet_type: int, values: dict[str, Any]) -> Properties:
+    made = Properties(packet_type)
+    for name, value in values.items():
+        setattr(made, name, value)
+    return made
