@@ -54,6 +54,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--only", default=",".join(MEASURES), metavar="A,B", help="measure only these")
     parser.add_argument("--rounds", type=int, help=f"rounds of updates (default {FULL.rounds})")
     parser.add_argument("--quick", action="store_true", help="small sizes: shows that it works, not how fast")
+    parser.add_argument(
+        "--results", type=Path, default=ROOT / "bench-results", help="folder for the JSON, and to work in"
+    )
     options = parser.parse_args(arguments)
     options.only = options.only.split(",")
     for name in options.only:
@@ -94,15 +97,15 @@ def main(arguments: Sequence[str]) -> int:
     if options.rounds is not None:
         sizes = replace(sizes, rounds=options.rounds)
     allow_files()
-    results = ROOT / report.RESULTS
-    results.mkdir(exist_ok=True)
+    results = options.results
+    results.mkdir(parents=True, exist_ok=True)
     # Beside the results, not in /tmp: that may be memory, where a commit costs nothing.
     with tempfile.TemporaryDirectory(prefix="work-", dir=results) as folder:
         found = facts.facts(Path(folder))
         rows, failures = asyncio.run(run(options.only, Bench(sizes, Path(folder))))
     report.show(rows)
     print(facts.spoken(found))
-    print(f"written to {report.write(ROOT, rows, found, failures).relative_to(ROOT)}")
+    print(f"written to {report.write(results, rows, found, failures)}")
     return 1 if failures else 0
 
 

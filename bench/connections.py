@@ -30,7 +30,7 @@ async def _connect(bench: Bench, tokens: dict[str, str]) -> list[Row | Skipped]:
     for _ in range(bench.sizes.creation_rounds):
         async with AsyncExitStack() as stack:
             server = await thingjobs(stack, bench.folder / "things")
-            await quiet(server.child.pid)
+            await quiet(server.child.pid, bench.sizes.idle)
             before = rss_kib(server.child.pid)
             devices = await Child.module(stack, "load", "bench.devices")
             watch = Watch.start(server=server.child.pid)
@@ -43,7 +43,7 @@ async def _connect(bench: Bench, tokens: dict[str, str]) -> list[Row | Skipped]:
                 within=180,
             )
             shares.append(watch.stop())
-            await quiet(server.child.pid)
+            await quiet(server.child.pid, bench.sizes.idle)
             seconds.append(done["seconds"])
             load.append(done["load_cpu"])
             memory.append((rss_kib(server.child.pid) - before) / count)

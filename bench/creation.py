@@ -39,7 +39,7 @@ async def _create(bench: Bench, count: int) -> list[Row | Skipped]:
         server = await thingjobs(stack, data)
         caller = await Child.module(stack, "caller", "bench.caller", "127.0.0.1", str(server.http_port))
         for number in range(bench.sizes.creation_rounds):
-            await quiet(server.child.pid)
+            await quiet(server.child.pid, bench.sizes.idle)
             job = f"create-{number}"
             await caller.ask("watch", paths=[f"/jobs/{job}", "/healthz"], pause=0.01)
             watch = Watch.start(load=caller.pid, server=server.child.pid)

@@ -56,7 +56,7 @@ async def _rounds(
     seconds, load = [], []
     shares: list[Shares] = []
     for number in range(bench.sizes.rounds):
-        await quiet(server.child.pid)
+        await quiet(server.child.pid, bench.sizes.idle)
         job = f"notify-{number}"
         pids = {"server": server.child.pid} | ({} if broker is None else {"broker": broker.pid})
         watch = Watch.start(load=devices.pid, **pids)

@@ -26,6 +26,8 @@ class Sizes:
     table_jobs: int = 10
     page: int = 250
     probes: int = 200
+    #: Seconds without work after which a server counts as idle.
+    idle: float = 1.0
 
 
 FULL = Sizes(rounds=5)
@@ -43,6 +45,7 @@ QUICK = Sizes(
     table_jobs=2,
     page=3,
     probes=5,
+    idle=0.2,
 )
 
 
@@ -52,10 +55,8 @@ class Bench:
 
     sizes: Sizes
     folder: Path
-
-    @property
-    def mosquitto(self) -> bool:
-        return BINARY is not None
+    #: Whether there is one to measure with.
+    mosquitto: bool = BINARY is not None
 
 
 def allow_files() -> int:

@@ -77,7 +77,7 @@ async def _table(stack: AsyncExitStack, bench: Bench, things: int) -> Table:
     await devices.ask(
         "connect", port=server.mqtt_port, clients=dict.fromkeys(sorted(set(asked))), filters=[], window=50
     )
-    await quiet(server.child.pid)
+    await quiet(server.child.pid, bench.sizes.idle)
     first, middle, last = await _ends(server, job_id(0), sizes.page)
     times = max(1, sizes.probes // 10)
     questions = {

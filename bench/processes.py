@@ -116,15 +116,15 @@ def busy_seconds() -> float:
     return sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0)
 
 
-async def quiet(pid: int, patience: float = 300.0) -> None:
-    """Wait until a process has been idle for a second: what it does after its start is not to be measured."""
+async def quiet(pid: int, idle: float, patience: float = 300.0) -> None:
+    """Wait until a process has been idle for so long: what it does after its start is not to be measured."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + patience
     before = cpu_seconds(pid)
     while loop.time() < deadline:
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(idle)
         after = cpu_seconds(pid)
-        if after - before < 0.05:
+        if after - before < 0.05 * idle:
             return
         before = after
     raise Failed(f"process {pid} was not idle within {patience:.0f} seconds")

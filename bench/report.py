@@ -12,8 +12,6 @@ from rich.table import Table
 
 from bench.rows import Row, Skipped
 
-RESULTS = "bench-results"
-
 
 def figure(value: float) -> str:
     """Return a figure with as many digits as it is worth."""
@@ -48,11 +46,11 @@ def show(rows: Sequence[Row | Skipped]) -> None:
             console.print(f"{row.letter}  {row.what}: {row.notes}", highlight=False, soft_wrap=True)
 
 
-def write(root: Path, rows: Sequence[Row | Skipped], facts: dict[str, Any], failures: dict[str, str]) -> Path:
+def write(
+    folder: Path, rows: Sequence[Row | Skipped], facts: dict[str, Any], failures: dict[str, str]
+) -> Path:
     """Write everything, with each round's own figure; return where."""
     at = datetime.now(UTC)
-    folder = root / RESULTS
-    folder.mkdir(exist_ok=True)
     path = folder / f"{at:%Y%m%dT%H%M%SZ}.json"
     content = {
         "at": at.isoformat(timespec="seconds"),

@@ -18,6 +18,13 @@ from domain.topics import DEFAULT_ROOT
 #: Stock amqtt loses what is published below ``$``.
 PLAIN_ROOT = "things"
 
+#: Key -> letter and name of the rows that need Mosquitto.
+OVER_MOSQUITTO = {
+    "paho": ("a", "echo: Mosquitto, plain paho"),
+    "link": ("a", "echo: Mosquitto, our link"),
+    "external": ("b", "updates: Mosquitto + SQLite"),
+}
+
 
 @dataclass
 class Contender:
@@ -77,6 +84,8 @@ async def measure(bench: Bench) -> list[Row | Skipped]:
         for contender in contenders.values():
             counted = await _count(contender)
             rows.append(contender.row(notes=f"; {counted} versions counted, none lost" if counted else ""))
+        if not bench.mosquitto:
+            rows += [Skipped(letter, what, NO_MOSQUITTO) for letter, what in OVER_MOSQUITTO.values()]
     return rows + _ratios(contenders)
 
 
@@ -160,20 +169,20 @@ async def _embedded(stack: AsyncExitStack, bench: Bench) -> Contender:
 
 
 async def _paho(stack: AsyncExitStack, bench: Bench) -> Contender:
-    return await _mosquitto_echo(stack, bench, "paho", "echo: Mosquitto, plain paho")
+    return await _mosquitto_echo(stack, bench, "paho")
 
 
 async def _link(stack: AsyncExitStack, bench: Bench) -> Contender:
-    return await _mosquitto_echo(stack, bench, "link", "echo: Mosquitto, our link")
+    return await _mosquitto_echo(stack, bench, "link")
 
 
-async def _mosquitto_echo(stack: AsyncExitStack, bench: Bench, kind: str, what: str) -> Contender:
+async def _mosquitto_echo(stack: AsyncExitStack, bench: Bench, kind: str) -> Contender:
     names = _names(bench)
     broker = await mosquitto(stack, bench.folder / f"mosquitto-{kind}", names)
     echo, _ = await _echo(stack, kind, broker.port, DEFAULT_ROOT, DISPATCHER, secret(DISPATCHER))
     passwords = {name: secret(name) for name in names}
     devices = await _devices(stack, bench, broker.port, passwords, DEFAULT_ROOT)
-    return Contender(kind, "a", what, devices, {"broker": broker.pid, "responder": echo.pid})
+    return Contender(kind, *OVER_MOSQUITTO[kind], devices, {"broker": broker.pid, "responder": echo.pid})
 
 
 async def _external(stack: AsyncExitStack, bench: Bench) -> Contender:
@@ -186,7 +195,7 @@ async def _external(stack: AsyncExitStack, bench: Bench) -> Contender:
     passwords = {name: secret(name) for name in names}
     devices = await _devices(stack, bench, broker.port, passwords, DEFAULT_ROOT)
     pids = {"broker": broker.pid, "server": server.child.pid}
-    return Contender("external", "b", "updates: Mosquitto + SQLite", devices, pids, server)
+    return Contender("external", *OVER_MOSQUITTO["external"], devices, pids, server)
 
 
 async def _create_jobs(bench: Bench, server: Server) -> None:

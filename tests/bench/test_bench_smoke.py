@@ -1,0 +1,55 @@
+"""Every measure runs, at sizes that say nothing about speed, and writes what is promised of it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "bench", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
+
+
+@pytest.mark.slow
+@pytest.mark.mosquitto
+@pytest.mark.timeout(300)
+def test_every_measure_runs_and_is_written_with_each_round_and_the_machine(tmp_path, requirement):
+    from bench.__main__ import MEASURES
+    from bench.options import BINARY, NO_MOSQUITTO, QUICK
+
+    requirement("mosquitto", BINARY, NO_MOSQUITTO)
+    done = bench("--quick", "--results", str(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    (path,) = tmp_path.iterdir()
+    written = json.loads(path.read_text())
+    assert written["command"] == f"python -m bench --quick --results {tmp_path}"
+    assert written["failed"] == {}
+    assert written["skipped"] == []
+    assert {"cores", "python", "sqlite", "mosquitto", "fsync_ms"} <= written["machine"].keys()
+    assert {row["letter"] for row in written["rows"]} == set("".join(m.letters for m in MEASURES.values()))
+    for row in written["rows"]:
+        assert len(row["rounds"]) == QUICK.rounds, row
+        assert all(figure > 0 for figure in row["rounds"]), row
+        assert row["what"] in done.stdout
+        assert (row["goal"] is None) == (row["verdict"] == "")
+    assert sum("none lost" in row["notes"] for row in written["rows"]) == 2
+
+
+def test_the_list_names_every_measure():
+    from bench.__main__ import MEASURES
+
+    done = bench("--list")
+    assert done.returncode == 0
+    assert [line.split()[0] for line in done.stdout.splitlines()] == list(MEASURES)
+
+
+def test_a_measure_that_does_not_exist_is_refused_by_name():
+    done = bench("--only", "updates,warp")
+    assert done.returncode == 2
+    assert "'warp'" in done.stderr
+    assert "updates" in done.stderr
