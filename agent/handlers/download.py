@@ -8,7 +8,7 @@ import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
@@ -19,6 +19,7 @@ from agent.handlers.fields import number, text
 from agent.job import Job
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
+LONGEST_PATH: Final = 512
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,127}")
 
 
@@ -51,9 +52,9 @@ class Download:
         return {"file": name, "sha256": wanted, "bytes": target.stat().st_size}
 
     def _target(self, document: Mapping[str, Any], url: str) -> Path:
-        name = text(document, "file", unquote(PurePosixPath(urlsplit(url).path).name))
+        name = text(document, "file", unquote(urlsplit(url).path.rpartition("/")[2]))
         parts = name.split("/")
-        if not all(_NAME.fullmatch(part) for part in parts):
+        if len(name) > LONGEST_PATH or not all(_NAME.fullmatch(part) for part in parts):
             raise JobRejected("file must be a plain relative path such as app.bin or firmware/app.bin")
         root = self.directory.resolve()
         target = root.joinpath(*parts)

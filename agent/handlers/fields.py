@@ -23,7 +23,7 @@ def number(
 ) -> float:
     value = document.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
-        raise JobRejected(f"{name} must be a number from {least:g} to {most:g}")
+        raise JobRejected(f"{name} must be a number from {least:.15g} to {most:.15g}")
     return float(value)
 
 
