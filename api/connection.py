@@ -20,10 +20,14 @@ from api.headers import dress, new_id
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deadlines:
-    """Seconds: for a request's head to be there, for a next one to begin, for an answer to be taken."""
+    """Seconds that a client has."""
 
+    #: For the head of a request.
     head: float = 10.0
+    #: To begin a next request, or to take some of an answer.
     idle: float = 75.0
+    #: To notice that the rest of its body is not wanted.
+    linger: float = 2.0
 
 
 class Connection(web.RequestHandler):

@@ -75,6 +75,7 @@ class ApiServer:
             # A body is JSON text or nothing; what claims to be compressed is refused, not inflated.
             auto_decompress=False,
             keepalive_timeout=self._deadlines.idle,
+            lingering_time=self._deadlines.linger,
         )
         self._connections.add(connection)
         return connection

@@ -40,7 +40,7 @@ class Description:
         """Raise ``AssertionError`` if the document does not allow this answer."""
         path = target.partition("?")[0]
         said = f"{method} {path} -> {status} {raw[:300]!r}"
-        _check_headers(headers, path, said)
+        check_headers(headers, path, said)
         if BESIDE.fullmatch(path) and status < 400:
             return
         assert headers["Content-Type"] == "application/json", said
@@ -69,7 +69,8 @@ def description(raw: bytes) -> Description:
     return Description(json.loads(raw))
 
 
-def _check_headers(headers: Mapping[str, str], path: str, said: str) -> None:
+def check_headers(headers: Mapping[str, str], path: str, said: str) -> None:
+    """Raise ``AssertionError`` if a header is missing that every answer carries."""
     for name, value in HEADERS.items():
         assert headers[name] == value, (said, name)
     assert headers["X-Request-Id"], said

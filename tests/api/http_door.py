@@ -92,10 +92,11 @@ class Door:
         async def close() -> None:
             await self.server.close()
             await self.store.close()
-            # Connections that have just ended: their tasks take one more turn.
+            # As at the end of every program: connections that have just ended need one more turn.
             left = asyncio.all_tasks() - {asyncio.current_task()}
-            if left:
-                await asyncio.wait(left, timeout=10)
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
 
         self.run(close())
         self.loop.call_soon_threadsafe(self.loop.stop)
