@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from api import bodies
 from api.call import ApiOptions, Call
-from api.errors import invalid, shown
+from api.errors import RETRY_AFTER, invalid, shown
 from api.route import Route
 from api.shapes import Answer, Nothing, Request
 from domain import names
@@ -94,7 +94,8 @@ def _validated(model: type[M], raw: Mapping[str, object], *, noun: str) -> M:
 
 
 def _respond(answer: Answer, route: Route) -> web.Response:
-    headers = {}
+    retry_after = RETRY_AFTER.get(answer.http_status)
+    headers = {} if retry_after is None else {"Retry-After": retry_after}
     if route.location is not None:
         headers["Location"] = route.location.format_map(answer.model_dump())
     return web.Response(
