@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -27,7 +26,15 @@ def status_details(raw: object, *, field: str = "statusDetails") -> dict[str, st
         raise InvalidRequest(f"{field} must be an object of name-value pairs, not {_kind(raw)}")
     if len(raw) > MAX_PAIRS:
         raise InvalidRequest(f"{field} has {len(raw)} pairs; at most {MAX_PAIRS} are allowed")
-    return {_key(key, field): _value(f"{field}.{key}", value) for key, value in raw.items()}
+    return {
+        _key(key, field): value if _is_plain(value) else _value(f"{field}.{key}", value)
+        for key, value in raw.items()
+    }
+
+
+def _is_plain(value: object) -> bool:
+    """Return whether a value is stored as it is: the short way for what devices nearly always send."""
+    return isinstance(value, str) and 1 <= len(value) <= MAX_VALUE and value.isprintable()
 
 
 def _key(key: object, field: str) -> str:
@@ -37,10 +44,11 @@ def _key(key: object, field: str) -> str:
 
 
 def _value(field: str, value: object) -> str:
-    if isinstance(value, float) and not math.isfinite(value):
-        raise InvalidRequest(f"{field} is a number out of range")
     if isinstance(value, bool | int | float):
-        value = json.dumps(value)
+        try:
+            value = json.dumps(value, allow_nan=False)
+        except ValueError:  # not finite, or thousands of digits
+            raise InvalidRequest(f"{field} is a number out of range") from None
     if not isinstance(value, str):
         raise InvalidRequest(f"{field} must be a string, not {_kind(value)}")
     if not 1 <= len(value) <= MAX_VALUE:

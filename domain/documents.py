@@ -20,7 +20,10 @@ def document_text(document: object) -> str:
     Raises ``InvalidRequest`` if it is no JSON object, too large, too deep, or ambiguous (repeated names).
     """
     if isinstance(document, dict):
-        document = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+        try:
+            document = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+        except (TypeError, ValueError, RecursionError) as error:
+            raise InvalidRequest(f"document cannot be written as JSON: {error}") from None
     if not isinstance(document, str):
         raise InvalidRequest(f"document must be a JSON string or object, not {type(document).__name__}")
     try:
