@@ -16,6 +16,7 @@ import structlog
 from broker.link import Link, LinkDown
 from domain import messages
 from domain.errors import Unavailable
+from domain.execution import Status
 from domain.topics import Topics
 from storage import marks
 from storage.marks import Dirty, Settled
@@ -46,6 +47,8 @@ class Notifier:
         self._clock = clock
         self._replied = replied
         self._woken = asyncio.Event()
+        # The last process may have left marks behind.
+        self._woken.set()
         self._newcomers: set[str] = set()
         self._forget = False
 
@@ -85,12 +88,17 @@ class Notifier:
         """Announce, greet, and tell all marked things once; return how many things were told something."""
         if self._forget:
             await self._announce_all_again()
-        told = await self._tell_newcomers()
-        after = 0
-        while chunk := await self._store.read(marks.dirty, limit=CHUNK, after=after):
-            await self._replied()
-            told += await self._tell(chunk)
-            after = chunk[-1].thing_key
+        newcomers, self._newcomers = self._newcomers, set()
+        try:
+            told = await self._tell_newcomers(newcomers)
+            after = 0
+            while chunk := await self._store.read(marks.dirty, limit=CHUNK, after=after):
+                await self._replied()
+                told += await self._tell(chunk, newcomers)
+                after = chunk[-1].thing_key
+        except BaseException:
+            self._newcomers |= newcomers
+            raise
         return told
 
     async def _announce_all_again(self) -> None:
@@ -99,10 +107,9 @@ class Notifier:
             after = await self._store.write(marks.forget_announcements, after=after, limit=CHUNK)
         self._forget = False
 
-    async def _tell_newcomers(self) -> int:
-        names = sorted(self._newcomers)
-        self._newcomers.clear()
-        found = await self._store.read(marks.unbegun, names) if names else []
+    async def _tell_newcomers(self, newcomers: set[str]) -> int:
+        """Tell those without a mark; whoever is left in ``newcomers`` may be told with the marked things."""
+        found = await self._store.read(marks.unbegun, sorted(newcomers)) if newcomers else []
         await self._replied()
         at = self._clock()
         await self._publish(
@@ -111,30 +118,34 @@ class Notifier:
                 for e, document in found
             ]
         )
+        newcomers -= {execution.thing_name for execution, _ in found}
         return len(found)
 
-    async def _tell(self, chunk: Sequence[Dirty]) -> int:
+    async def _tell(self, chunk: Sequence[Dirty], newcomers: set[str]) -> int:
         """Publish for these things, notify before notify-next, and note those that got through."""
         at = self._clock()
-        sent = [(thing, self._messages(thing, at)) for thing in chunk]
+        sent = [(thing, self._messages(thing, at, thing.thing_name in newcomers)) for thing in chunk]
         results = await self._publish([message for _, batch in sent for message in batch])
         told = []
         for thing, batch in sent:
             outcomes, results = results[: len(batch)], results[len(batch) :]
             if all(outcomes):
                 told.append(Settled(thing.thing_key, thing.notify_seq, thing.set_digest, thing.next_key))
+                newcomers.discard(thing.thing_name)
         if told:
             await self._store.write(marks.settle, told)
         if len(told) < len(chunk):
             raise LinkDown(f"{len(chunk) - len(told)} things could not be told")
         return sum(1 for _, batch in sent if batch)
 
-    def _messages(self, thing: Dirty, at: datetime) -> list[tuple[str, bytes]]:
+    def _messages(self, thing: Dirty, at: datetime, newcomer: bool) -> list[tuple[str, bytes]]:  # noqa: FBT001
         found = []
+        first = thing.pending[0] if thing.pending else None
+        # A newcomer has not heard what others, or its last connection, were told of work not begun.
+        missed = newcomer and first is not None and first.status is Status.QUEUED
         if thing.set_changed:
             found.append((self._topics.notify(thing.thing_name), messages.notify(thing.pending, at=at)))
-        if thing.next_changed:
-            first = thing.pending[0] if thing.pending else None
+        if thing.next_changed or missed:
             payload = messages.notify_next(first, thing.document, at=at)
             found.append((self._topics.notify_next(thing.thing_name), payload))
         return found

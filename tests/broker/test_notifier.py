@@ -6,6 +6,7 @@ import pytest
 from engine import Engine
 
 from broker.link import LinkDown
+from domain.errors import Unavailable
 from storage import executions, jobs, things
 
 
@@ -142,6 +143,33 @@ async def test_subscribing_with_news_underway_says_it_once(engine: Engine) -> No
     engine.dispatcher.subscribed("a")
     said = published(await engine.settle())
     assert set(said) == {"notify", "notify-next"}
+
+
+async def test_subscribing_with_news_about_other_work_still_tells_what_is_next(engine: Engine) -> None:
+    await engine.job("first", "a")
+    await engine.settle()
+    await engine.job("second", "a")
+    engine.dispatcher.subscribed("a")
+    said = published(await engine.settle())
+    assert set(said) == {"notify", "notify-next"}
+    assert said["notify-next"]["execution"]["jobId"] == "first"
+    assert await engine.settle() == []
+
+
+async def test_a_subscriber_is_not_forgotten_when_the_store_cannot_be_read(engine: Engine) -> None:
+    await engine.job("j", "a")
+    await engine.settle()
+    engine.dispatcher.subscribed("a")
+    read = engine.store.read
+
+    async def fails(*_args, **_kwargs):
+        raise Unavailable("locked on purpose")
+
+    engine.store.read = fails
+    with pytest.raises(Unavailable):
+        await engine.notifier.run_once()
+    engine.store.read = read
+    assert set(published(await engine.settle())) == {"notify-next"}
 
 
 async def test_cancel_and_thing_deletion_reach_the_devices(engine: Engine) -> None:
