@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from broker.embedded import packets, v5
 from broker.embedded.frames import Frame, ProtocolError
 from broker.embedded.packets import Connect
 from broker.embedded.reasons import REFUSED
+
+_MQTT: Final = b"\x00\x04MQTT"
+_MQTT_3_1: Final = b"\x00\x06MQIsdp"
 
 
 class Dialect(Protocol):
@@ -107,10 +110,12 @@ V4: Dialect = _V4()
 def open_dialect(connect: Frame) -> tuple[Dialect, Frame | None]:
     """Return what a CONNECT speaks and the CONNECT in 3.1.1; None for a version nobody here speaks.
 
-    Raises ``ProtocolError`` for a CONNECT of MQTT 5 that is malformed.
+    Raises ``ProtocolError`` for one that is no CONNECT of MQTT, or one of MQTT 5 that is malformed.
     """
-    if connect.body[: v5.LEVEL_AT] != b"\x00\x04MQTT":
+    if connect.body.startswith(_MQTT_3_1):
         return V4, None
+    if not connect.body.startswith(_MQTT):
+        raise ProtocolError("CONNECT of something that is not MQTT")
     match connect.body[v5.LEVEL_AT : v5.LEVEL_AT + 1]:
         case b"\x04":
             return V4, connect

@@ -85,7 +85,12 @@ def connect(frame: Frame, *, password_alone: bool = False) -> Connect:
     header, payload = packet.variable_header, packet.payload
     if header.proto_name != "MQTT" or header.proto_level != 4 or header.reserved_flag:
         raise ProtocolError("CONNECT is not that of MQTT 3.1.1")
+    promised = (header.username_flag, payload.username), (header.password_flag, payload.password)
+    if any(flag and value is None for flag, value in promised):
+        raise ProtocolError("CONNECT promises a user name or password that is not there")
     will = None
+    if header.will_qos == 3:
+        raise ProtocolError("CONNECT with a will at QoS 3")
     if header.will_flag:
         will = Will(payload.will_topic, bytes(payload.will_message), header.will_qos, header.will_retain_flag)
     elif header.will_qos or header.will_retain_flag:

@@ -4,7 +4,7 @@ import asyncio
 from contextlib import suppress
 from typing import NamedTuple, Self
 
-CONNACK, PUBLISH, PUBACK, SUBACK, PINGRESP = 2, 3, 4, 9, 13
+CONNACK, PUBLISH, PUBACK, SUBACK, UNSUBACK, PINGRESP, DISCONNECTED = 2, 3, 4, 9, 11, 13, 14
 PATIENCE = 10.0
 
 
@@ -50,6 +50,11 @@ def packet(first: int, body: bytes) -> bytes:
     return bytes(out) + body
 
 
+def listed(properties: bytes | None) -> bytes:
+    """Return properties as MQTT 5 has them, or nothing for a packet of 3.1.1."""
+    return b"" if properties is None else packet(0, properties)[1:]
+
+
 def connect(
     client_id: str,
     user: str | None = None,
@@ -59,34 +64,53 @@ def connect(
     keepalive: int = 60,
     will: tuple[str, bytes, int, bool] | None = None,
     level: int = 4,
+    properties: bytes | None = None,
+    will_properties: bytes = b"",
 ) -> bytes:
+    """With ``properties`` a CONNECT of MQTT 5."""
     flags, rest = (2 if clean else 0), text(client_id)
+    if properties is not None:
+        level = 5
     if will is not None:
         topic, payload, qos, retain = will
         flags |= 4 | qos << 3 | retain << 5
-        rest += text(topic) + text(payload)
+        rest += listed(None if properties is None else will_properties) + text(topic) + text(payload)
     if user is not None:
         flags |= 0x80
         rest += text(user)
     if password is not None:
         flags |= 0x40
         rest += text(password)
-    return packet(0x10, text("MQTT") + bytes([level, flags]) + keepalive.to_bytes(2) + rest)
+    head = text("MQTT") + bytes([level, flags]) + keepalive.to_bytes(2) + listed(properties)
+    return packet(0x10, head + rest)
 
 
 def publish(
-    topic: str | bytes, payload: bytes = b"", *, packet_id: int = 1, qos: int = 1, retain: bool = False
+    topic: str | bytes,
+    payload: bytes = b"",
+    *,
+    packet_id: int = 1,
+    qos: int = 1,
+    retain: bool = False,
+    dup: bool = False,
+    properties: bytes | None = None,
 ) -> bytes:
     number = packet_id.to_bytes(2) if qos else b""
-    return packet(0x30 | qos << 1 | retain, text(topic) + number + payload)
+    head = text(topic) + number + listed(properties)
+    return packet(0x30 | dup << 3 | qos << 1 | retain, head + payload)
 
 
-def subscribe(*filters: str, packet_id: int = 1, qos: int = 1) -> bytes:
-    return packet(0x82, packet_id.to_bytes(2) + b"".join(text(each) + bytes([qos]) for each in filters))
+def subscribe(
+    *filters: str | bytes, packet_id: int = 1, qos: int = 1, properties: bytes | None = None
+) -> bytes:
+    """``qos`` is the whole byte of options where it is MQTT 5."""
+    head = packet_id.to_bytes(2) + listed(properties)
+    return packet(0x82, head + b"".join(text(each) + bytes([qos]) for each in filters))
 
 
-def unsubscribe(*filters: str, packet_id: int = 1) -> bytes:
-    return packet(0xA2, packet_id.to_bytes(2) + b"".join(text(each) for each in filters))
+def unsubscribe(*filters: str | bytes, packet_id: int = 1, properties: bytes | None = None) -> bytes:
+    head = packet_id.to_bytes(2) + listed(properties)
+    return packet(0xA2, head + b"".join(text(each) for each in filters))
 
 
 def puback(packet_id: int) -> bytes:
