@@ -6,9 +6,10 @@ another payload is another update, since some devices never change their token.
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import Any, Final, NamedTuple
+
+from pydantic_core import from_json, to_json
 
 from domain.execution import ExecutionState, Status
 from storage.millis import from_millis, to_millis
@@ -30,7 +31,7 @@ def find(replies: str, token: object, digest: str) -> Entry | None:
     """Return the answer given before, or None."""
     if replies == "[]" or not digest or digest not in replies:
         return None
-    entries = json.loads(replies)
+    entries = from_json(replies)
     for kept_token, kept_digest, at, version, state in reversed(entries):
         if kept_digest == digest and kept_token == token:
             return Entry(kept_token, kept_digest, from_millis(at), version, _state(state))
@@ -39,10 +40,10 @@ def find(replies: str, token: object, digest: str) -> Entry | None:
 
 def remember(replies: str, entry: Entry) -> str:
     """Return the ring with one more answer, the oldest one dropped if it is full."""
-    entries = json.loads(replies)[-(SIZE - 1) :]
+    entries = from_json(replies)[-(SIZE - 1) :]
     state = entry.state and [entry.state.status, dict(entry.state.status_details), entry.state.version_number]
     entries.append([entry.token, entry.digest, to_millis(entry.at), entry.version, state])
-    return json.dumps(entries, separators=(",", ":"))
+    return to_json(entries).decode()
 
 
 def _state(raw: list[Any] | None) -> ExecutionState | None:
