@@ -12,7 +12,7 @@ import random
 import re
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Final
+from typing import Final, Literal
 
 from paho.mqtt.client import Client, ConnectFlags, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
@@ -48,12 +48,29 @@ class _Client(Client):
             manual_ack=True,
         )
         self._wire = wire
+        self.take: Callable[[MQTTMessage], None] = _nothing
+        self.settle: Callable[[int], None] = _nothing
         # No window of paho's own: it walks over all that is in flight at each PUBACK. The queue is the bound.
         self.max_inflight_messages = 0
         self.max_queued_messages = MAX_UNCONFIRMED
 
     def _create_socket(self) -> Wire:
         return self._wire
+
+    def _handle_pubackcomp(self, cmd: Literal["PUBACK", "PUBCOMP"]) -> MQTTErrorCode:
+        """Take a PUBACK as the number it is; paho makes a dozen objects of it, at every answer we send."""
+        packet = self._in_packet["packet"]
+        if len(packet) != 2:
+            return super()._handle_pubackcomp(cmd)
+        mid = int.from_bytes(packet)
+        if self._out_messages.pop(mid, None) is not None:
+            self._inflight_messages -= 1
+            self.settle(mid)
+        return MQTTErrorCode.MQTT_ERR_SUCCESS
+
+    def _handle_on_message(self, message: MQTTMessage) -> None:
+        """Hand a message over; paho would look for callbacks by topic, and there are none."""
+        self.take(message)
 
 
 class _Conversation:
@@ -75,8 +92,8 @@ class _Conversation:
         self.lost: asyncio.Future[str] = self._loop.create_future()
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
-        client.on_message = self._on_message
-        client.on_publish = lambda _client, _userdata, mid, *_: self._receipts.settle(mid)
+        client.take = self._on_message
+        client.settle = self._receipts.settle
         client.on_subscribe = lambda _client, _userdata, mid, codes, _: self._receipts.settle(mid, codes)
         client.on_socket_open = lambda *_: self._loop.add_reader(wire.fileno(), self._readable)
         client.on_socket_close = lambda *_: self._forget_socket()
@@ -134,7 +151,7 @@ class _Conversation:
         if not self.lost.done():
             self._client.ack(mid, 1)
 
-    def _on_message(self, _client: Client, _userdata: object, message: MQTTMessage) -> None:
+    def _on_message(self, message: MQTTMessage) -> None:
         ack = partial(self._ack, message.mid) if message.qos else _nothing
         try:
             topic = message.topic
@@ -191,8 +208,8 @@ def _matcher(filters: Iterable[str]) -> Callable[[str], object]:
     return re.compile("|".join(re.escape(each).replace(r"\+", "[^/]+") for each in filters)).fullmatch
 
 
-def _nothing() -> None:
-    """Acknowledge a QoS 0 message: there is nothing to say."""
+def _nothing(*_: object) -> None:
+    """Acknowledge a QoS 0 message, or hear of something nobody asked for: there is nothing to do."""
 
 
 class ExternalLink:
