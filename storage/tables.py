@@ -129,6 +129,8 @@ jobs = Table(
     *(Column(name, Integer, nullable=False, server_default="0") for name in COUNTERS.values()),
     CheckConstraint("waiting >= 0 AND queued >= 0 AND in_progress >= 0", name="counts"),
     Index("ix_jobs_status_id", "status", "id"),
+    Index("ix_jobs_target_selection_id", "target_selection", "id"),
+    Index("ix_jobs_status_target_selection_id", "status", "target_selection", "id"),
     sqlite_autoincrement=True,
 )
 Index(

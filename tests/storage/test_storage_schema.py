@@ -3,13 +3,14 @@
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
 from sync_store import SyncStore
 
 from domain.errors import Unavailable
-from storage import schema, sqlite
+from storage import schema, sqlite, things
 from storage.store import Store
 from storage.tables import metadata
 
@@ -66,15 +67,31 @@ def test_an_upgrade_of_what_is_new_changes_nothing(store: SyncStore) -> None:
     assert (shape(store.path), store.rows("SELECT * FROM meta")) == before
 
 
+def test_a_database_of_the_first_version_is_brought_up_to_date_with_what_is_in_it(tmp_path: Path) -> None:
+    engine = sqlite.writer(tmp_path / "old")
+    with engine.begin() as connection:
+        command.upgrade(schema.config(connection), "0001")
+        connection.execute(text("INSERT INTO things (name, thing_id, created_at) VALUES ('kept', 'x', 1)"))
+    engine.dispose()
+    old = SyncStore(tmp_path / "old")
+    assert old.do(things.get, "kept").version == 1
+    new = SyncStore(tmp_path / "new")
+    assert shape(old.path) == shape(new.path)
+    old.close()
+    new.close()
+
+
 async def test_a_database_of_a_newer_program_is_refused_and_left_alone(tmp_path: Path) -> None:
     await Store.open(tmp_path).close()
     engine = sqlite.writer(tmp_path / "thingjobs.sqlite3")
+    version = text("SELECT version_num FROM alembic_version")
     with engine.begin() as connection:
+        ours = connection.execute(version).scalar()
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(Unavailable, match="does not fit this version of the program"):
         Store.open(tmp_path)
     with engine.begin() as connection:
-        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == "9999"
-        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+        assert connection.execute(version).scalar() == "9999"
+        connection.execute(text("UPDATE alembic_version SET version_num = :ours"), {"ours": ours})
     engine.dispose()
     await Store.open(tmp_path).close()

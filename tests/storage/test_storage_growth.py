@@ -1,0 +1,240 @@
+"""No verb grows with the table: its plans search by index, and ten times the rows cost no more steps."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+from sync_store import AUTO, SyncStore, names
+
+from domain.execution import Status
+from domain.job import JobStatus, TargetSelection
+from storage import (
+    agenda,
+    events,
+    executions,
+    groups,
+    jobs,
+    marks,
+    rollouts,
+    sweeps,
+    templates,
+    things,
+    tokens,
+)  # fmt: skip
+
+SMALL, LARGE = 200, 2000
+
+#: Their entries are what is to be done, not what exists.
+WORK_LISTS = ("ix_things_dirty", "ix_jobs_unsettled", "ix_executions_due")
+TABLES = (
+    "executions", "execution_events", "things", "jobs", "job_targets", "group_members", "thing_groups",
+    "waiting", "tokens", "templates",
+)  # fmt: skip
+
+
+class Crowd(SyncStore):
+    """A wide job, a job per ten things, a busy thing, groups, tokens; ``size`` of each."""
+
+    def __init__(self, path: Path, size: int) -> None:
+        super().__init__(path, durable=False)
+        self.size = size
+        many = list(names("t", size))
+        self.group("all", *many)
+        self.group("few", "busy", "t7", "t8", "t9")
+        self.create("wide", "thinggroup/all")
+        self.create("following", "thinggroup/few", continuous=True)
+        self.group("half", *many[: size // 2])
+        self.create("ended", "thinggroup/half")
+        for thing in many[: size // 2]:
+            self.ask(thing, "ended/update", {"status": "SUCCEEDED"})
+        for number in range(size // 10):
+            self.create(f"j{number}", f"other{number}", document=json.dumps({"n": number}))
+            self.do(templates.create, template_id=f"x{number}", document="{}", description="", at=self.now)
+            self.group(f"g{number}", f"other{number}")
+        self.tell_all()
+        self.token = self.do(tokens.issue, "t5", at=self.now)
+        self.ask("t1", "wide/update", {"status": "IN_PROGRESS", "stepTimeoutInMinutes": 5})
+
+    def tell_all(self) -> None:
+        while self.tell():
+            pass
+
+    def middle(self, verb: Callable, *args: Any, **filters: Any) -> None:
+        """Read the first page and the one after it."""
+        token = self.do(verb, *args, max_results=10, **filters).next_token
+        if token is not None:
+            self.do(verb, *args, max_results=10, next_token=token, **filters)
+
+
+WALKS: dict[str, Callable[[Crowd], Any]] = {
+    "a device asks for its work": lambda s: s.ask("t20", "start-next"),
+    "a device lists its work": lambda s: s.ask("t21", "get"),
+    "a device looks at one": lambda s: s.ask("t21", "wide/get"),
+    "a device looks at the next": lambda s: s.ask("t21", "$next/get"),
+    "a device reports": lambda s: s.ask("t22", "wide/update", {"status": "SUCCEEDED", "clientToken": "x"}),
+    "many devices report": lambda s: s.ask_all(
+        *[(f"t{n}", "wide/update", {"status": "IN_PROGRESS"}) for n in range(30, 50)]
+    ),
+    "nothing is to be told": lambda s: s.do(marks.dirty, limit=500),
+    "things are told": lambda s: (
+        s.do(marks.mark, [5, 6, 7]),
+        s.tell(),
+    ),
+    "things have come": lambda s: s.do(marks.unbegun, ["t60", "t61"]),
+    "the broker forgot, one piece": lambda s: (
+        s.do(marks.forget_announcements, after=0, limit=20),
+        s.do(marks.forget_announcements, after=50, limit=20),
+        s.tell(),
+    ),
+    "the clock looks": lambda s: (s.do(agenda.read, at=s.now), s.do(agenda.next_deadline)),
+    "a timer fires": lambda s: (s.later(minutes=5), s.expire()),
+    "a token is checked": lambda s: s.do(tokens.verify, s.token),
+    "tokens were revoked": lambda s: (s.do(tokens.revoke, "t5", at=s.now), s.do(tokens.revoked_since, s.now)),
+    "the feed goes on": lambda s: s.do(events.after, 50, limit=20),
+    "an execution is shown": lambda s: s.do(executions.get, "wide", "t3"),
+    "executions of a job": lambda s: s.middle(executions.page_for_job, "wide"),
+    "executions of a job, by status": lambda s: s.middle(
+        executions.page_for_job, "ended", status=Status.SUCCEEDED
+    ),
+    "executions of a job, by a status none has": lambda s: s.middle(
+        executions.page_for_job, "wide", status=Status.FAILED
+    ),
+    "executions of a thing": lambda s: s.middle(executions.page_for_thing, "t3"),
+    "executions of a thing, by status": lambda s: s.middle(
+        executions.page_for_thing, "t3", status=Status.FAILED
+    ),
+    "an execution is canceled": lambda s: s.do(executions.cancel, "wide", "t80", at=s.now),
+    "an execution is deleted": lambda s: s.do(executions.delete, "wide", "t81", at=s.now),
+    "a job is shown": lambda s: (s.do(jobs.get, "j1"), s.do(jobs.document, "wide")),
+    "jobs": lambda s: s.middle(jobs.page),
+    "jobs, by status": lambda s: s.middle(jobs.page, status=JobStatus.IN_PROGRESS),
+    "jobs, by a status few have": lambda s: s.middle(jobs.page, status=JobStatus.COMPLETED),
+    "jobs, by selection": lambda s: s.middle(jobs.page, target_selection=TargetSelection.SNAPSHOT),
+    "jobs, by a selection and a status": lambda s: s.middle(
+        jobs.page, status=JobStatus.IN_PROGRESS, target_selection=TargetSelection.CONTINUOUS
+    ),
+    "jobs, by a selection few have": lambda s: s.middle(
+        jobs.page, target_selection=TargetSelection.CONTINUOUS
+    ),
+    "a job is made": lambda s: s.create("new", "t3", "t4", "newcomer"),
+    "a job is made for a group": lambda s: s.create("newer", "thinggroup/few"),
+    "targets are added": lambda s: s.do(jobs.associate, "following", ["t90"], policy=AUTO, at=s.now),
+    "a small job is canceled": lambda s: s.do(jobs.cancel, "j2", at=s.now),
+    "a small job is deleted": lambda s: s.do(jobs.delete, "j3", force=True, at=s.now),
+    "a piece of a sweep": lambda s: s.do(sweeps.go_on, s.job_key("wide"), limit=20, at=s.now),
+    "a thing is shown": lambda s: s.do(things.get, "t3"),
+    "things": lambda s: s.middle(things.page),
+    "things, by prefix": lambda s: s.middle(things.page, name_prefix="t1"),
+    "a thing is changed": lambda s: s.do(things.update, "t3", attributes={"a": "b"}, at=s.now),
+    "a thing is deleted": lambda s: s.do(things.delete, "t99", at=s.now),
+    "groups": lambda s: s.middle(groups.page),
+    "groups, by prefix": lambda s: s.middle(groups.page, name_prefix="g1"),
+    "members": lambda s: s.middle(groups.members, "all"),
+    "groups of a thing": lambda s: s.middle(groups.groups_of, "t7"),
+    "a thing joins": lambda s: s.do(groups.add, "few", ["t50", "t51"], policy=AUTO, at=s.now),
+    "a thing leaves": lambda s: s.do(groups.remove, "few", ["t7"], at=s.now),
+    "a group is deleted": lambda s: s.do(groups.delete, "g4", at=s.now),
+    "templates": lambda s: s.middle(templates.page),
+    "a piece of a rollout": lambda s: s.do(rollouts.release, s.job_key("waits"), limit=20, at=s.now),
+}
+#: What a walk needs before it is looked at.
+BEFORE: dict[str, Callable[[Crowd], Any]] = {
+    "a piece of a sweep": lambda s: s.do(sweep_later, s.job_key("wide")),
+    "a piece of a rollout": lambda s: (s.create("waits", "t1"), s.do(wait, s.job_key("waits"))),
+}
+
+
+def sweep_later(connection, job: int) -> None:
+    connection.exec_driver_sql("UPDATE jobs SET sweep = 'CANCEL', status = 'CANCELED' WHERE id = ?", (job,))
+
+
+def wait(connection, job: int) -> None:
+    connection.exec_driver_sql(
+        "INSERT INTO waiting SELECT ?, id FROM things WHERE name NOT IN ('t1', 'busy')", (job,)
+    )
+    connection.exec_driver_sql(
+        "UPDATE jobs SET waiting = (SELECT count(*) FROM waiting) WHERE id = ?", (job,)
+    )
+
+
+@pytest.fixture(scope="module")
+def crowds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Crowd, Crowd]]:
+    folder = tmp_path_factory.mktemp("crowds")
+    pair = Crowd(folder / "small", SMALL), Crowd(folder / "large", LARGE)
+    yield pair
+    for store in pair:
+        store.close()
+
+
+def tried(store: Crowd, walk: Callable[[Crowd], Any], before: Callable[[Crowd], Any]) -> tuple[int, list]:
+    """Run it without leaving a trace; return how many steps the database took and the statements."""
+    statements: list[tuple[str, Any]] = []
+    steps = 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    def note(_c, _cursor, statement: str, parameters, _context, many) -> None:
+        statements.append((statement, parameters[0] if many else parameters))
+
+    now = store.now
+    with store.writer.connect() as connection:
+        transaction = connection.begin()
+        # All verbs of the walk share this transaction.
+        store.do = lambda verb, *args, **kwargs: verb(connection, *args, **kwargs)  # type: ignore[method-assign]
+        before(store)
+        raw = connection.connection.driver_connection
+        raw.set_progress_handler(count, 10)
+        event.listen(connection, "before_cursor_execute", note)
+        try:
+            walk(store)
+        finally:
+            raw.set_progress_handler(None, 0)
+            del store.do
+            store.now = now
+            transaction.rollback()
+    return steps, statements
+
+
+@pytest.mark.parametrize("name", WALKS)
+def test_ten_times_the_rows_cost_no_more_steps(crowds: tuple[Crowd, Crowd], name: str) -> None:
+    few, many = (tried(store, WALKS[name], BEFORE.get(name, lambda _: None))[0] for store in crowds)
+    assert few > 0
+    assert many <= 1.5 * few + 20, (few, many)
+
+
+@pytest.mark.parametrize("name", WALKS)
+def test_every_plan_searches_by_index(crowds: tuple[Crowd, Crowd], name: str) -> None:
+    store = crowds[1]
+    _, statements = tried(store, WALKS[name], BEFORE.get(name, lambda _: None))
+    assert statements
+    for statement, parameters in statements:
+        lines = plan(store, statement, parameters)
+        for line in lines:
+            scanned = re.match(r"SCAN (\w+)", line)
+            if scanned is None or scanned[1] not in aliases(statement):
+                continue
+            walks_a_list = "LIMIT" in statement and not any("TEMP B-TREE FOR ORDER" in p for p in lines)
+            assert walks_a_list or any(index in line for index in WORK_LISTS), (line, statement)
+
+
+def plan(store: Crowd, statement: str, parameters: Any) -> list[str]:
+    if statement.split(None, 1)[0] not in ("SELECT", "WITH", "UPDATE", "INSERT", "DELETE"):
+        return []
+    with store.writer.begin() as connection:
+        return [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+
+
+def aliases(statement: str) -> set[str]:
+    """Return by which names the statement speaks of our tables."""
+    found = set(TABLES)
+    for table, alias in re.findall(r"(?:FROM|JOIN|INTO|UPDATE)\s+(\w+)(?:\s+(?:AS\s+)?(\w+))?", statement):
+        if table in TABLES and alias:
+            found.add(alias)
+    return found
