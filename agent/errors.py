@@ -36,6 +36,10 @@ class JournalUnreadable(AgentError):
     """The disk does not give the journal; what it says is not known, so nothing may be done until it does."""
 
 
+class JournalHeld(AgentError):
+    """Another process works with this journal: two agents of one thing would run its jobs twice."""
+
+
 class JournalUnwritable(AgentError):
     """The disk does not take the journal; work waits until it does."""
 

@@ -6,11 +6,13 @@ One small JSON file per thing, replaced as a whole and flushed to the disk befor
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import field, replace
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -18,7 +20,7 @@ from typing import Any, Final, Protocol
 from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from agent.errors import JournalDamaged, JournalUnreadable, JournalUnwritable
+from agent.errors import JournalDamaged, JournalHeld, JournalUnreadable, JournalUnwritable
 from agent.messages import JobExecution
 from domain.execution import Status
 
@@ -117,6 +119,24 @@ class FileJournal:
     def __init__(self, directory: Path, thing_name: str) -> None:
         self.path = directory / f"{re.sub('[^a-zA-Z0-9_-]', _spelled, thing_name)}.json"
         self._damaged = False
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other processes off for the length of the block.
+
+        Raises ``JournalHeld``, ``JournalUnwritable``.
+        """
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            file = self.path.with_suffix(".lock").open("ab")
+        except OSError as error:
+            raise JournalUnwritable(f"cannot write the journal {self.path}: {error.strerror}") from None
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise JournalHeld(f"another agent works with the journal {self.path}") from None
+            yield
 
     async def load(self) -> Record:
         return await asyncio.to_thread(self._read)

@@ -17,15 +17,24 @@ import typer
 
 from cli.errors import UsageRefused
 from cli.private import PREFIX, read_secret
-from domain.errors import InvalidRequest
+from domain.errors import InvalidRequest, JobsError
 from domain.names import thing_name as checked_thing_name
 from domain.topics import DEFAULT_ROOT
 
 if TYPE_CHECKING:
+    from agent.errors import AgentError
     from agent.events import Event
 
 TOKEN_VARIABLE: Final = f"{PREFIX}TOKEN"
 _QUIET: Final = frozenset({"idle", "updated", "progress"})
+
+
+class DeviceSideFailed(JobsError):
+    """An agent or a fleet cannot go on."""
+
+    @classmethod
+    def by(cls, error: AgentError) -> DeviceSideFailed:
+        return cls(str(error))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,27 +116,48 @@ async def _cancelled_by_signals(main: Coroutine[Any, Any, None]) -> None:
 
 
 async def _run(flags: AgentFlags) -> None:
-    from agent.agent import Agent, Options
+    from agent.agent import Options
+    from agent.errors import AgentError
     from agent.handlers.table import equip
     from agent.journal import FileJournal
-    from agent.link import Endpoint, connector
+    from agent.mqtt import mqtt_agent
+    from agent.session import when_refused
+    from cli import logs
     from domain.topics import Topics
 
-    agent = Agent(
+    logs.configure("warning", "text")
+    agent = mqtt_agent(
         flags.thing,
-        connector(Endpoint(thing_name=flags.thing, host=flags.host, port=flags.port, token=flags.token)),
-        journal=FileJournal(flags.journal_dir, flags.thing),
-        options=Options(topics=Topics(flags.topic_root)),
-        observer=_print,
+        host=flags.host,
+        port=flags.port,
+        token=flags.token,
+        journal=flags.journal_dir,
+        options=Options(topics=Topics(flags.topic_root), give_up=when_refused),
+        observer=Teller(),
     )
     equip(agent, downloads=flags.download_dir, handlers=flags.handlers_dir)
-    await agent.run()
+    try:
+        with FileJournal(flags.journal_dir, flags.thing).held():
+            await agent.run()
+    except AgentError as error:
+        raise DeviceSideFailed.by(error) from error
 
 
-def _print(event: Event) -> None:
-    if event.kind in _QUIET:
-        return
-    from cli.logs import escape
+class Teller:
+    """Prints a line per event worth one; a device that is offline for days says so once, not every minute."""
 
-    words = (event.thing_name, event.kind, event.job_id, event.operation, event.status, event.text)
-    typer.echo(escape(" ".join(str(word) for word in words if word)))
+    def __init__(self) -> None:
+        self._said = ""
+
+    def __call__(self, event: Event) -> None:
+        from cli.logs import escape
+
+        if event.kind in _QUIET:
+            return
+        words = (event.thing_name, event.kind, event.job_id, event.operation, event.status, event.text)
+        line = escape(" ".join(str(word) for word in words if word))
+        if line != self._said:
+            self._said = line
+            # Whoever read our lines may have left; the work goes on.
+            with contextlib.suppress(OSError):
+                typer.echo(line)
