@@ -88,8 +88,10 @@ class Execution:
     @property
     def deadline_at(self) -> datetime | None:
         """When this execution times out: the earlier of its two timers, None if neither runs."""
-        running = [d for d in (self.in_progress_deadline_at, self.step_deadline_at) if d is not None]
-        return min(running, default=None)
+        one, other = self.in_progress_deadline_at, self.step_deadline_at
+        if one is None or other is None:
+            return one or other
+        return min(one, other)
 
     def expect(self, version: int | None) -> None:
         """Raise ``VersionMismatch`` unless ``version`` is None or the current one."""

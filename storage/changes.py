@@ -20,6 +20,7 @@ from domain.job import JobStatus, TargetSelection
 from domain.planner import Complete, Pace, plan
 from storage import marks, rows
 from storage.lists import bound, ints
+from storage.many import execute_many
 from storage.millis import to_millis
 from storage.rows import Stored
 from storage.signals import Signal, raise_after_commit
@@ -66,12 +67,12 @@ def write(connection: Connection, changes: Sequence[Change], *, at: datetime) ->
     """
     if not changes:
         return
-    result = connection.execute(_UPDATE, [_columns(change) for change in changes])
+    result = execute_many(connection, _UPDATE, [_columns(change) for change in changes])
     if result.rowcount not in (len(changes), -1):
         raise Unavailable("another writer changed one of these executions at the same time; try again")
     events = [_event(change.stored, step) for change in changes for step in change.steps]
     if events:
-        connection.execute(_EVENT, events)
+        execute_many(connection, _EVENT, events)
         raise_after_commit(connection, Signal.EVENTS)
     if any(change.after.deadline_at is not None for change in changes):
         raise_after_commit(connection, Signal.AGENDA)
