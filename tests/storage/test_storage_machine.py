@@ -126,7 +126,7 @@ class Fleet(RuleBasedStateMachine):
         options = {"force": force, "expected_version": expected, "at": self.store.now}
         if run is None:
             refusal: type[Exception] | None = NotFound
-        elif expected not in (None, run.version):
+        elif expected not in (None, run.version + self.model.due(run)):
             refusal = VersionMismatch
         elif self.model.due(run) or not (run.status == "QUEUED" or (force and run.pending)):
             refusal = InvalidStateTransition
