@@ -12,7 +12,7 @@ from typing import Any
 from agent.backoff import Backoff
 from agent.calls import Patience
 from agent.client import JobsClient
-from agent.errors import AgentError, LinkDown
+from agent.errors import AgentError, sole_cause
 from agent.events import Event, Kind, Observer, unobserved
 from agent.job import Handler
 from agent.journal import Journal, MemoryJournal, key_of
@@ -128,10 +128,10 @@ class Agent:
                 ):
                     tasks.create_task(task, name=f"{self.thing_name}: {name}")
         except ExceptionGroup as group:
-            given_up, bugs = group.split(LinkDown)
-            if given_up is None or bugs is not None:
+            cause = sole_cause(group)
+            if cause is None:
                 raise
-            raise given_up.exceptions[0] from None
+            raise cause from None
 
     def drop(self, away: float = 0.0) -> None:
         """Lose the connection as if the cable were cut, for at least ``away`` seconds."""

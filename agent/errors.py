@@ -122,3 +122,12 @@ class ExecutionGone(AgentError):
     def __init__(self, status: Status | None) -> None:
         super().__init__(f"the execution is {status or 'no longer pending'}")
         self.status = status
+
+
+def sole_cause(group: ExceptionGroup[Exception]) -> LinkDown | None:
+    """Return what tasks gave up for, None if a group holds anything else as well."""
+    given_up, bugs = group.split(LinkDown)
+    if given_up is None or bugs is not None:
+        return None
+    first = given_up.exceptions[0]
+    return first if isinstance(first, LinkDown) else None

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agent.agent import Agent, Options
 from agent.behaviour import Rates, Simulated
+from agent.errors import LinkDown, LinkRefused, sole_cause
 from agent.port import Connect
 from agent.registry import ANY
 from agent.tally import Summary, Tally
@@ -20,7 +21,8 @@ class FleetOptions:
     """How a fleet runs and when it ends.
 
     It ends after ``jobs`` jobs, after ``idle`` seconds in which every thing was connected and none had
-    work, or after ``seconds``; without any of them, never.
+    work, or after ``seconds``; without any of them, never. It is an error if nobody is connected ``arrival``
+    seconds after the start, or the first one is refused; None waits for ever.
     """
 
     rates: Rates = field(default_factory=Rates)
@@ -30,6 +32,7 @@ class FleetOptions:
     jobs: int | None = None
     idle: float | None = None
     seconds: float | None = None
+    arrival: float | None = None
 
 
 def thing_names(prefix: str, count: int) -> list[str]:
@@ -47,6 +50,8 @@ class Fleet:
         self._names = names
         self._connect = connect
         self._options = options
+        self._each = replace(options.agent, give_up=self._give_up)
+        self._began = 0.0
         self._stopped = asyncio.Event()
         self.tally = Tally(things=len(names))
 
@@ -55,9 +60,9 @@ class Fleet:
         self._stopped.set()
 
     async def run(self) -> Summary:
-        """Run until ``stop`` or another of the ends."""
+        """Run until ``stop`` or another of the ends. Raises ``LinkDown`` if nobody can connect."""
         loop = asyncio.get_running_loop()
-        began = loop.time()
+        self._began = self.tally.began = loop.time()
         things = asyncio.create_task(self._all(), name="fleet")
         ends = [asyncio.create_task(end, name="end of fleet") for end in self._ends()]
         try:
@@ -68,20 +73,33 @@ class Fleet:
             for task in (things, *ends):
                 task.cancel()
             await asyncio.gather(things, *ends, return_exceptions=True)
-        return self.tally.summary(loop.time() - began)
+        return self.tally.summary(loop.time())
 
     async def _all(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            for name in self._names:
-                group.create_task(self._thing(name).run(), name=name)
-                await asyncio.sleep(1 / self._options.connects_per_second)
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.TaskGroup() as things:
+                for number, name in enumerate(self._names):
+                    due = self._began + number / self._options.connects_per_second
+                    await asyncio.sleep(due - loop.time())
+                    things.create_task(self._thing(name).run(), name=name)
+        except ExceptionGroup as group:
+            cause = sole_cause(group)
+            if cause is None:
+                raise
+            raise cause from None
+
+    def _give_up(self, error: LinkDown) -> bool:
+        arrival = self._options.arrival
+        if arrival is None or self.tally.ever_connected:
+            return False
+        waited = asyncio.get_running_loop().time() - self._began
+        return isinstance(error, LinkRefused) or waited >= arrival
 
     def _thing(self, name: str) -> Agent:
         # One stream of luck per thing: its own order of jobs decides, not the interleaving of all.
         rng = random.Random(f"{self._options.seed}/{name}")  # noqa: S311 - a simulation, no secret
-        agent = Agent(
-            name, self._connect(name), options=self._options.agent, observer=self.tally.observe, rng=rng
-        )
+        agent = Agent(name, self._connect(name), options=self._each, observer=self.tally.observe, rng=rng)
         luck = random.Random(f"{self._options.seed}/{name}/jobs")  # noqa: S311
         agent.register(
             ANY, Simulated(self._options.rates, luck, agent.drop, lambda job: self.tally.mute(job.thing_name))

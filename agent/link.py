@@ -246,7 +246,9 @@ class MqttLink:
             return
         if code.is_failure:
             refused = LinkDown if code.value in PASSING else LinkRefused
-            self._ready.set_exception(refused(f"{self._where} refused the connection: {code}"))
+            self._ready.set_exception(
+                refused(f"{self._where} refused the connection of {self._endpoint.thing_name}: {code}")
+            )
         else:
             self._ready.set_result(None)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -11,14 +12,21 @@ from agent.events import Event, Kind
 from domain.execution import Status
 
 RECENT: Final = 8
+#: Of how many jobs the durations are kept: the last ones.
+TIMED: Final = 100_000
 _SHOWN: Final = frozenset({Kind.FINISHED, Kind.GONE, Kind.RESUMED, Kind.DISCONNECTED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """What a fleet did. ``outcomes``: per reported status; durations in seconds, from start to report."""
+    """What a fleet did. ``outcomes``: per reported status; durations in seconds, from start to report.
+
+    ``connected``: things that were so at some time; ``connect_seconds``: until that was true of all of them.
+    """
 
     things: int
+    connected: int
+    connect_seconds: float | None
     jobs_worked: int
     outcomes: dict[str, int]
     gone: int
@@ -33,6 +41,8 @@ class Summary:
     def as_json(self) -> dict[str, Any]:
         return {
             "things": self.things,
+            "connected": self.connected,
+            "connectSeconds": self.connect_seconds,
             "jobsWorked": self.jobs_worked,
             "outcomes": self.outcomes,
             "gone": self.gone,
@@ -56,8 +66,10 @@ class Tally:
     working: dict[str, Event] = field(default_factory=dict)
     muted: set[str] = field(default_factory=set)
     outcomes: Counter[Status] = field(default_factory=Counter)
-    durations: list[float] = field(default_factory=list)
+    durations: deque[float] = field(default_factory=lambda: deque(maxlen=TIMED))
     recent: deque[Event] = field(default_factory=lambda: deque(maxlen=RECENT))
+    began: float = 0.0
+    all_connected_at: float | None = None
     connects: int = 0
     gone: int = 0
     silent: int = 0
@@ -85,7 +97,7 @@ class Tally:
             case Kind.CONNECTED:
                 self.connects += 1
                 self.connected.add(name)
-                self.ever_connected.add(name)
+                self._arrive(name)
             case Kind.DISCONNECTED:
                 self.connected.discard(name)
             case Kind.IDLE:
@@ -103,6 +115,11 @@ class Tally:
             self.recent.append(event)
         self.changed.set()
 
+    def _arrive(self, name: str) -> None:
+        self.ever_connected.add(name)
+        if self.all_connected_at is None and len(self.ever_connected) == self.things:
+            self.all_connected_at = asyncio.get_running_loop().time()
+
     def _end(self, event: Event) -> None:
         self.working.pop(event.thing_name, None)
         self.muted.discard(event.thing_name)
@@ -118,9 +135,12 @@ class Tally:
         self.silent += 1
         self.changed.set()
 
-    def summary(self, seconds: float) -> Summary:
+    def summary(self, now: float) -> Summary:
+        arrived = self.all_connected_at
         return Summary(
             things=self.things,
+            connected=len(self.ever_connected),
+            connect_seconds=None if arrived is None else round(arrived - self.began, 3),
             jobs_worked=self.worked,
             outcomes={status.value: count for status, count in sorted(self.outcomes.items())},
             gone=self.gone,
@@ -130,11 +150,11 @@ class Tally:
             updates=self.updates,
             duration_p50=percentile(self.durations, 0.50),
             duration_p99=percentile(self.durations, 0.99),
-            seconds=round(seconds, 3),
+            seconds=round(now - self.began, 3),
         )
 
 
-def percentile(values: list[float], share: float) -> float:
+def percentile(values: Collection[float], share: float) -> float:
     """Return the smallest value that ``share`` of all do not exceed; 0 for none."""
     if not values:
         return 0.0

@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 import json
 import resource
-import signal
 import stat
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from cli.agent import thing_flag
+from cli.agent import DeviceSideFailed, thing_flag
 from cli.errors import UsageRefused
 from domain.topics import DEFAULT_ROOT
 
@@ -65,15 +64,20 @@ def fleet_command(
         float | None, typer.Option(min=0, help="End after this many seconds with all connected and no work.")
     ] = None,
     seconds: Annotated[float | None, typer.Option(min=0, help="End after this many seconds.")] = None,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds the server may take to be there.")] = 10.0,
     output: Annotated[
         Output, typer.Option("--output", "-o", help="How to print the summary.")
     ] = Output.TABLE,
 ) -> None:
-    """Run simulated things until an end is reached or the command is interrupted."""
+    """Run simulated things until an end is reached or the command is interrupted, then sum up.
+
+    Ends with 0; with 1 if nobody could connect or fewer jobs than --jobs were worked; with 2 for bad options.
+    """
     from agent.agent import Options
     from agent.behaviour import Rates
     from agent.fleet import Fleet, FleetOptions, thing_names
     from agent.link import Endpoint, connector
+    from cli import logs
     from domain.topics import Topics
 
     names = thing_names(thing_flag(prefix), count)
@@ -99,13 +103,19 @@ def fleet_command(
         jobs=jobs,
         idle=until_idle,
         seconds=seconds,
+        arrival=wait,
     )
 
     def connect(name: str) -> Connect:
         return connector(Endpoint(thing_name=name, host=host, port=port, token=tokens.get(name)))
 
     allow_sockets(count)
-    show(asyncio.run(_run(Fleet(names, connect, options))), output)
+    # A thousand things would say the same; what became of each job is in the summary.
+    logs.configure("error", "text")
+    summary = asyncio.run(_run(Fleet(names, connect, options)))
+    show(summary, output)
+    if jobs is not None and summary.jobs_worked < jobs:
+        raise DeviceSideFailed(f"{summary.jobs_worked} of {jobs} jobs were worked in {summary.seconds:.1f} s")
 
 
 def read_tokens(path: Path | None, names: Sequence[str]) -> Mapping[str, str]:
@@ -139,18 +149,29 @@ def allow_sockets(count: int) -> None:
 
 
 async def _run(fleet: Fleet) -> Summary:
+    from agent.errors import AgentError
     from cli.fleet_view import watch
 
-    loop = asyncio.get_running_loop()
-    for each in (signal.SIGINT, signal.SIGTERM):
-        # An interrupted fleet still sums up.
-        loop.add_signal_handler(each, fleet.stop)
-    watching = asyncio.create_task(watch(fleet.tally), name="fleet view")
+    helpers = [
+        asyncio.create_task(watch(fleet.tally), name="fleet view"),
+        asyncio.create_task(_stop_on_signal(fleet), name="signals"),
+    ]
     try:
         return await fleet.run()
+    except AgentError as error:
+        raise DeviceSideFailed.by(error) from error
     finally:
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
+        for task in helpers:
+            task.cancel()
+        await asyncio.gather(*helpers, return_exceptions=True)
+
+
+async def _stop_on_signal(fleet: Fleet) -> None:
+    """An interrupted fleet still sums up; interrupted twice, it ends at once."""
+    from cli.serve import stopped
+
+    await stopped()
+    fleet.stop()
 
 
 def show(summary: Summary, output: Output) -> None:

@@ -76,6 +76,7 @@ def table(summary: Summary) -> None:
     for status, count in summary.outcomes.items():
         rows.add_row(status, str(count))
     for label, value in (
+        ("connected", f"{summary.connected} of {summary.things}"),
         ("jobs worked", summary.jobs_worked),
         ("gone", summary.gone),
         ("silent", summary.silent),
