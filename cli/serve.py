@@ -48,15 +48,21 @@ async def _serve(settings: object) -> None:
     from cli.settings import Settings  # noqa: PLC0415
 
     assert isinstance(settings, Settings)
+    stop = stop_signal()  # heeded from now on: who is told to stop while starting stops cleanly too
     async with serving(settings) as server:
         typer.echo(f"REST API  {server.http_url}   (docs: {server.http_url}/docs)", err=True)
         typer.echo(f"MQTT      {server.mqtt_address}", err=True)
-        await stopped()
+        await stop.wait()
         typer.echo("stopping", err=True)
 
 
 async def stopped() -> None:
-    """Return on the first SIGINT or SIGTERM; the second one ends the process at once."""
+    """Return on the first SIGINT or SIGTERM from now on."""
+    await stop_signal().wait()
+
+
+def stop_signal() -> asyncio.Event:
+    """Return what the first SIGINT or SIGTERM sets; the second one ends the process at once."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -68,4 +74,4 @@ async def stopped() -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, first)
-    await stop.wait()
+    return stop
