@@ -1,0 +1,226 @@
+"""Operators of a small fleet: every verb of theirs, done to the store and to the model."""
+
+import json
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from model import Device, Model, Work
+from sync_store import AUTO, SyncStore
+
+from domain.errors import AlreadyExists, InvalidStateTransition, NotFound, VersionMismatch, WrongJobState
+from storage import executions, groups, jobs, rollouts, sweeps, things
+
+THINGS = [f"t{n}" for n in range(6)]
+some_thing = st.sampled_from(THINGS)
+some_things = st.lists(some_thing, min_size=1, max_size=6, unique=True)
+some_job = st.sampled_from(["a", "b", "c"])
+some_group = st.sampled_from(["g", "h"])
+#: Mostly one that is there.
+some_run = st.integers(0, 30) | st.integers(0, 30) | st.integers(0, 30) | st.tuples(some_job, some_thing)
+a_step = st.sampled_from([None, None, 1, 3, -1])
+
+
+class Operators(RuleBasedStateMachine):
+    """The store under test and its model, and what operators do to both."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        self.store = SyncStore(Path(self.folder.name) / "db", durable=False)
+        self.model = Model()
+        self.documents = 0
+        # The pieces are made small, so that few things are many.
+        self.defaults = [(sweeps.go_on, 1), (rollouts.release, 2)]
+        self.kept = [function.__kwdefaults__["limit"] for function, _ in self.defaults]
+        for function, limit in self.defaults:
+            function.__kwdefaults__["limit"] = limit
+        self.store.group("g")
+        self.store.group("h", parent="g")
+        self.join("h", THINGS[:2])
+        self.create(job="a", names=THINGS[1:5], group=None, continuous=False, minutes=2)
+        self.create(job="b", names=THINGS[:1], group="g", continuous=True, minutes=None)
+        for thing in ("t1", "t2"):
+            self.store.ask(thing, "start-next")
+            self.model.start(self.model.visible(self.model.devices[thing])[0], "IN_PROGRESS", None, None)
+
+    def teardown(self) -> None:
+        for (function, _), limit in zip(self.defaults, self.kept, strict=True):
+            function.__kwdefaults__["limit"] = limit
+        self.store.close()
+        self.folder.cleanup()
+
+    def register(self, names: list[str]) -> list[Device]:
+        for name in sorted(set(names) - set(self.model.devices)):
+            self.model.devices[name] = Device(next(self.model.keys), name)
+        return [self.model.devices[name] for name in names]
+
+    # --- operators ---
+
+    @rule(
+        job=some_job, names=some_things, group=st.sampled_from([None, None, "g", "h"]),
+        continuous=st.booleans(), minutes=st.sampled_from([None, 2]),
+    )  # fmt: skip
+    def create(self, *, job, names, group, continuous, minutes) -> None:
+        self.documents += 1
+        more = {"document": json.dumps({"n": self.documents})}
+        config = {} if minutes is None else {"inProgressTimeoutInMinutes": minutes}
+        targets = [*names, *([f"thinggroup/{group}"] if group else [])]
+        if job in self.model.jobs:
+            with pytest.raises(AlreadyExists):
+                self.store.create(job, *targets, continuous=continuous, timeout_config=config, **more)
+            return
+        self.store.create(job, *targets, continuous=continuous, timeout_config=config, **more)
+        devices = self.register(names)
+        work = Work(
+            next(self.model.keys),
+            job,
+            continuous,
+            {d.key for d in devices},
+            {group} - {None},
+            millis(minutes),
+        )
+        self.model.jobs[job] = work
+        work.waiting = {d.key for d in self.model.devices.values() if self.model.covers(work, d)}
+        self.model.release(work)
+
+    @rule(job=some_job, names=some_things)
+    def associate(self, job: str, names: list[str]) -> None:
+        work = self.model.jobs.get(job)
+        if work is None or not work.continuous or work.status != "IN_PROGRESS":
+            with pytest.raises((NotFound, WrongJobState)):
+                self.store.do(jobs.associate, job, names, policy=AUTO, at=self.store.now)
+            return
+        self.store.do(jobs.associate, job, names, policy=AUTO, at=self.store.now)
+        for device in self.register(names):
+            fresh = device.key not in work.things
+            work.things.add(device.key)
+            if fresh and all(r.status == "REMOVED" for r in self.model.of(work, device)):
+                work.waiting.add(device.key)
+        self.model.release(work)
+
+    @rule(job=some_job, force=st.booleans())
+    def cancel(self, *, job: str, force: bool) -> None:
+        work = self.model.jobs.get(job)
+        running = work and any(r.status == "IN_PROGRESS" for r in self.model.of(work))
+        if work and (work.status == "IN_PROGRESS" or (work.status == "CANCELED" and force and running)):
+            self.store.do(jobs.cancel, job, force=force, at=self.store.now)
+            work.status = "CANCELED"
+            self.model.begin(work, "FORCE_CANCEL" if force else "CANCEL")
+            return
+        with pytest.raises((NotFound, WrongJobState)):
+            self.store.do(jobs.cancel, job, force=force, at=self.store.now)
+
+    @rule(job=some_job, force=st.booleans())
+    def delete(self, *, job: str, force: bool) -> None:
+        work = self.model.jobs.get(job)
+        deletable = {"COMPLETED", "CANCELED"} | ({"IN_PROGRESS"} if force else set())
+        if work is None or work.status not in deletable:
+            with pytest.raises((NotFound, WrongJobState)):
+                self.store.do(jobs.delete, job, force=force, at=self.store.now)
+            return
+        self.store.do(jobs.delete, job, force=force, at=self.store.now)
+        work.status = "DELETION_IN_PROGRESS"
+        self.model.begin(work, "DELETE")
+
+    def one(self, pick: int | tuple[str, str]) -> tuple[str, str]:
+        """Return job and thing of an execution there is, or of one that may not be there."""
+        if isinstance(pick, int):
+            alive = [r for r in self.model.runs if r.thing.name in self.model.devices]
+            if not alive:
+                return "a", "t0"
+            run = alive[pick % len(alive)]
+            return run.job.name, run.thing.name
+        return pick
+
+    @rule(pick=some_run, force=st.booleans(), expected=st.sampled_from([None, None, 1, 2]))
+    def cancel_execution(self, *, pick, force: bool, expected: int | None) -> None:
+        job, thing = self.one(pick)
+        run = self.model.latest(job, thing)
+        call = (executions.cancel, job, thing)
+        options = {"force": force, "expected_version": expected, "at": self.store.now}
+        if run is None:
+            refusal: type[Exception] | None = NotFound
+        elif expected not in (None, run.version + self.model.due(run)):
+            refusal = VersionMismatch
+        elif self.model.due(run) or not (run.status == "QUEUED" or (force and run.pending)):
+            refusal = InvalidStateTransition
+        else:
+            refusal = None
+        if refusal is not None:
+            with pytest.raises(refusal):
+                self.store.do(*call, **options)
+            return
+        self.store.do(*call, **options)
+        assert run is not None
+        run.cancel(forced=force)
+        self.model.settle(run.job)
+
+    @rule(pick=some_run, force=st.booleans())
+    def delete_execution(self, *, pick, force: bool) -> None:
+        job, thing = self.one(pick)
+        run = self.model.latest(job, thing)
+        if run is None or (run.status == "IN_PROGRESS" and not force):
+            with pytest.raises((NotFound, InvalidStateTransition)):
+                self.store.do(executions.delete, job, thing, force=force, at=self.store.now)
+            return
+        self.store.do(executions.delete, job, thing, force=force, at=self.store.now)
+        self.model.runs.remove(run)
+        self.model.settle(run.job)
+
+    @rule(thing=some_thing)
+    def delete_thing(self, thing: str) -> None:
+        device = self.model.devices.pop(thing, None)
+        if device is None:
+            with pytest.raises(NotFound):
+                self.store.do(things.delete, thing, at=self.store.now)
+            return
+        self.store.do(things.delete, thing, at=self.store.now)
+        for members in self.model.members.values():
+            members.discard(device.key)
+        for run in self.model.runs:
+            if run.thing is device and run.pending:
+                run.step("REMOVED")
+        for work in self.model.jobs.values():
+            work.waiting.discard(device.key)
+            self.model.settle(work)
+
+    @rule(group=some_group, names=some_things)
+    def join(self, group: str, names: list[str]) -> None:
+        self.store.do(groups.add, group, names, policy=AUTO, at=self.store.now)
+        for device in self.register(names):
+            for work in self.followers(group):
+                idle = not any(r.pending for r in self.model.of(work, device))
+                if (
+                    device.key not in self.model.members[group]
+                    and not self.model.covers(work, device)
+                    and idle
+                ):
+                    work.waiting.add(device.key)
+            self.model.members[group].add(device.key)
+
+    @rule(group=some_group, names=some_things)
+    def leave(self, group: str, names: list[str]) -> None:
+        self.store.do(groups.remove, group, names, at=self.store.now)
+        known = [self.model.devices[name] for name in names if name in self.model.devices]
+        self.model.members[group] -= {device.key for device in known}
+        for work in self.followers(group):
+            for device in known:
+                if not self.model.covers(work, device):
+                    work.waiting.discard(device.key)
+                    for run in self.model.of(work, device):
+                        if run.pending:
+                            run.step("REMOVED")
+
+    def followers(self, group: str) -> list[Work]:
+        around = {"g", "h"} if group == "h" else {"g"}
+        return [
+            w for w in self.model.jobs.values()
+            if w.continuous and w.status == "IN_PROGRESS" and w.groups & around
+        ]  # fmt: skip
+
+
+def millis(minutes: int | None) -> int | None:
+    return minutes if minutes in (None, -1) else minutes * 60_000
