@@ -21,6 +21,7 @@ class Shares(NamedTuple):
     cores: Mapping[str, float]
     box: float
     foreign: float
+    seconds: float
 
 
 class Watch:
@@ -45,6 +46,7 @@ class Watch:
             {name: seconds / spent for name, seconds in used.items()},
             busy / whole,
             max(0.0, busy - sum(used.values())) / whole,
+            spent,
         )
 
 

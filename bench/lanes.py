@@ -65,6 +65,7 @@ class Lanes:
     def drive(self, seconds: float, warm: float, patience: float = 20.0) -> dict[str, object]:
         """Run all lanes; what is answered within ``seconds`` after ``warm`` counts. Ends with none open."""
         self._stops = False
+        before = sum(lane.accepted for lane in self._accepted.values())
         began = time.perf_counter()
         for lane in self._accepted.values():
             lane.send()
@@ -87,6 +88,7 @@ class Lanes:
             "p50_ms": 1000 * ranked[len(ranked) // 2] if ranked else None,
             "p99_ms": 1000 * ranked[len(ranked) * 99 // 100] if ranked else None,
             "load_cpu": cpu / counted,
+            "answered": sum(lane.accepted for lane in self._accepted.values()) - before,
             "unanswered": self._open,
             "faults": [*self._faults, *self._load.lost][:3],
         }

@@ -39,7 +39,8 @@ class Child:
         log: Path | None = None,
     ) -> Self:
         """Start it; the stack ends it. With ``log`` all it says goes there."""
-        with (log or Path(os.devnull)).open("ab") as file:
+        # Anew each time: it is read for the ports of this process and not of an earlier one.
+        with (log or Path(os.devnull)).open("wb") as file:
             process = await asyncio.create_subprocess_exec(
                 *command,
                 cwd=ROOT,

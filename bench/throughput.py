@@ -41,6 +41,8 @@ class Contender:
     p99: list[float] = field(default_factory=list)
     load: list[float] = field(default_factory=list)
     shares: list[Shares] = field(default_factory=list)
+    #: Microseconds of processor time for each answer, by process.
+    costs: list[dict[str, float]] = field(default_factory=list)
 
     async def drive(self, bench: Bench) -> None:
         watch = Watch.start(load=self.devices.pid, **self.pids)
@@ -48,14 +50,23 @@ class Contender:
         self.shares.append(watch.stop())
         if done["faults"] or done["unanswered"]:
             raise Failed(f"{self.what}: {done['unanswered']} unanswered, {done['faults']}")
+        self.costs.append(
+            {
+                name: 1e6 * share * self.shares[-1].seconds / done["answered"]
+                for name, share in self.shares[-1].cores.items()
+            }
+        )
         self.rates.append(done["rate"])
         self.p50.append(done["p50_ms"])
         self.p99.append(done["p99_ms"])
         self.load.append(done["load_cpu"])
 
     def row(self, *, notes: str = "") -> Row:
+        cost = {name: median(each[name] for each in self.costs) for name in self.costs[0]}
         text = (
-            f"p50 {median(self.p50):.0f} ms, p99 {median(self.p99):.0f} ms; {spoken(self.shares, self.load)}"
+            f"p50 {median(self.p50):.0f} ms, p99 {median(self.p99):.0f} ms; "
+            f"{', '.join(f'{name} {micros:.0f} us' for name, micros in cost.items())} each; "
+            f"{spoken(self.shares, self.load)}"
         )
         return Row(
             letter=self.letter,
@@ -63,7 +74,12 @@ class Contender:
             unit="1/s",
             rounds=self.rates,
             notes=text + notes,
-            details={"p50_ms": self.p50, "p99_ms": self.p99, "load_cpu": self.load},
+            details={
+                "p50_ms": self.p50,
+                "p99_ms": self.p99,
+                "load_cpu": self.load,
+                "cpu_us_each": self.costs,
+            },
         )
 
 
