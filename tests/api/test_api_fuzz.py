@@ -9,12 +9,18 @@ import pytest
 from http_door import opened
 
 HOOKS = {"SCHEMATHESIS_HOOKS": "fuzz_formats", "PYTHONPATH": str(Path(__file__).parent)}
+#: 413 is a refusal too; schemathesis alone would not count it.
+CONFIG = """
+[checks.negative_data_rejection]
+expected-statuses = ["400", "401", "403", "404", "405", "408", "409", "413", "415", "422", "429", "503"]
+"""
 #: There are no credentials to leave out here, and no objects of somebody else's; see the tests of the guards.
 NOT_HERE = "ignored_auth,object_level_authorization"
 
 
 def attack(door, folder, *options):
     """Run schemathesis with the same cases every time; fails with its report if it finds anything."""
+    (folder / "schemathesis.toml").write_text(CONFIG)
     found = subprocess.run(
         [
             *(sys.executable, "-m", "schemathesis.cli", "run", f"http://127.0.0.1:{door.port}/openapi.json"),
@@ -29,7 +35,8 @@ def attack(door, folder, *options):
         check=False,
     )
     report = found.stdout + found.stderr
-    assert found.returncode == 0, report[-8_000:]
+    lines = "\n".join(line[:500] for line in report.splitlines())
+    assert found.returncode == 0, lines.partition("= FAILURES =")[2] or lines
     assert "Tested: 38" in report, report[-2_000:]
     assert door("GET", "/healthz").status == 200
 
@@ -53,4 +60,4 @@ def test_every_boundary_of_every_member_is_answered_as_described(target, tmp_pat
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_what_is_valid_is_taken_and_what_is_not_is_refused(target, tmp_path):
-    attack(target, tmp_path, "--phases", "fuzzing", "--max-examples", "12", "--exclude-checks", NOT_HERE)
+    attack(target, tmp_path, "--phases", "fuzzing", "--max-examples", "8", "--exclude-checks", NOT_HERE)
