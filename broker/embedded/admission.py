@@ -54,6 +54,7 @@ class Admission:
         self._authenticate = authenticate
         self._topics = topics
         self._failures = Failures(limits, clock)
+        self._questions = asyncio.Semaphore(limits.questions)
 
     async def decide(self, connect: Connect, address: str) -> Admitted | Refusal:
         """Return the client or why not. A wrong guess takes longer the more of them came before."""
@@ -68,9 +69,10 @@ class Admission:
     async def _decide(self, connect: Connect) -> Admitted | Refusal:
         if not connect.client_id and not connect.clean:
             return Refusal.CLIENT_ID
-        identity = await self._authenticate(
-            Credentials(connect.client_id, connect.username, connect.password)
-        )
+        async with self._questions:
+            identity = await self._authenticate(
+                Credentials(connect.client_id, connect.username, connect.password)
+            )
         if identity is None:
             return Refusal.CREDENTIALS
         thing = identity.thing_name

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 class Limits:
     """Seconds, bytes and counts. Over a limit means an answer that says so, or a closed connection."""
 
+    #: Beyond it a connection is closed: one that has said nothing yet, or else the newcomer.
     connections: int = 10_000
-    #: Connections that have not said who they are; beyond it the one that has waited longest is closed.
-    strangers: int = 1_000
     connect_deadline: float = 10.0
+    #: Credentials looked up at a time: a fleet that comes back at once must not keep others off the store.
+    questions: int = 64
     first_packet: int = 4 * 1024
     packet: int = 256 * 1024
     #: Any packet but a PUBLISH: sixteen filters of 256 bytes, and room.

@@ -61,7 +61,9 @@ class EmbeddedLink:
         self._connections: set[Connection] = set()
         self._strangers: OrderedDict[Connection, None] = OrderedDict()
         self._decisions: set[asyncio.Task[None]] = set()
+        #: Until when a client id stays with who took it last, and who waits for it.
         self._taken_over: dict[tuple[str, str], float] = {}
+        self._contenders: dict[tuple[str, str], Connection] = {}
         self._banned: OrderedDict[str, float] = OrderedDict()
         self._server: asyncio.Server | None = None
         self._door: Door | None = None
@@ -141,17 +143,26 @@ class EmbeddedLink:
     # --- the house ---
 
     def enter(self, connection: Connection) -> bool:
-        if len(self._connections) >= self.limits.connections or not self._takes_requests:
+        if not self._takes_requests or not self._has_room():
             log.warning("refuses a connection", address=connection.address, connected=len(self._connections))
             return False
         self._connections.add(connection)
         self._strangers[connection] = None
-        if len(self._strangers) > self.limits.strangers:
-            oldest, _ = self._strangers.popitem(last=False)
-            oldest.abort()
+        return True
+
+    def _has_room(self) -> bool:
+        """In a full house the connection that has been silent for longest goes, if one is silent."""
+        if len(self._connections) < self.limits.connections:
+            return True
+        if not self._strangers:
+            return False
+        silent, _ = self._strangers.popitem(last=False)
+        self._connections.discard(silent)
+        silent.abort()
         return True
 
     def knock(self, connection: Connection, connect: Connect) -> None:
+        self._strangers.pop(connection, None)
         decision = self._loop.create_task(self._decide(connection, connect), name="decide about a CONNECT")
         self._decisions.add(decision)
         decision.add_done_callback(self._decisions.discard)
@@ -190,7 +201,7 @@ class EmbeddedLink:
         try:
             decision = await self._admission.decide(connect, connection.address)
             if isinstance(decision, Admitted):
-                await self._wait_for_turn(decision)
+                await self._wait_for_turn(connection, decision)
         except Exception:
             log.exception("a CONNECT could not be decided", address=connection.address)
             decision = Refusal.UNAVAILABLE
@@ -204,7 +215,6 @@ class EmbeddedLink:
             self._let_in(connection, connect, decision)
 
     def _let_in(self, connection: Connection, connect: Connect, admitted: Admitted) -> None:
-        self._strangers.pop(connection, None)
         old = self._sessions.find(admitted.thing_name, admitted.client_id)
         if old is not None and isinstance(old.wire, Connection):
             self._take_over(old, old.wire)
@@ -226,11 +236,20 @@ class EmbeddedLink:
         )
         connection.welcome(admitted, session, present=present, keep_alive=keep_alive, given=given)
 
-    async def _wait_for_turn(self, admitted: Admitted) -> None:
-        """Two clients with one id take it from each other once a second, not in a loop (F26)."""
+    async def _wait_for_turn(self, connection: Connection, admitted: Admitted) -> None:
+        """Two clients with one id take it from each other once a second, not in a loop (F26).
+
+        Of those that wait, the last wins at once: one thing cannot fill the house with its queue.
+        """
         key = (admitted.thing_name, admitted.client_id)
-        while (left := self._taken_over.get(key, 0.0) - self._loop.time()) > 0:  # noqa: ASYNC110 - a time
+        while (left := self._taken_over.get(key, 0.0) - self._loop.time()) > 0 and connection.open:
+            earlier = self._contenders.get(key)
+            if earlier is not None and earlier is not connection:
+                earlier.end("another connection wants this client id", Reason.TAKEN_OVER)
+            self._contenders[key] = connection
             await asyncio.sleep(left)
+        if self._contenders.get(key) is connection:
+            del self._contenders[key]
 
     def _take_over(self, session: Session, old: Connection) -> None:
         key = (session.thing_name, session.client_id)

@@ -12,7 +12,7 @@ from raw import CONNACK, Raw, connect
 
 from broker.embedded.limits import Limits
 from broker.embedded.link import EmbeddedLink
-from broker.identity import Credentials, Identity
+from broker.identity import Authenticate, Credentials, Identity
 from broker.link import Received
 from domain.topics import Topics
 
@@ -58,12 +58,23 @@ class Stand:
 class Hardened(Stand):
     """Ours. ``hold`` keeps acknowledgements back, as an engine that has not committed yet does."""
 
-    def __init__(self, topics: Topics, limits: Limits | None = None, *, hold: bool = False) -> None:
+    def __init__(
+        self,
+        topics: Topics,
+        limits: Limits | None = None,
+        *,
+        hold: bool = False,
+        authenticate: Authenticate | None = None,
+    ) -> None:
         super().__init__(topics)
         self.hold = hold
         self.subscriptions: asyncio.Queue[str] = asyncio.Queue()
         self.link = EmbeddedLink(
-            host="127.0.0.1", port=0, topics=topics, authenticate=_admit, limits=limits or Limits()
+            host="127.0.0.1",
+            port=0,
+            topics=topics,
+            authenticate=authenticate or admit,
+            limits=limits or Limits(),
         )
 
     async def start(self) -> None:
@@ -85,7 +96,7 @@ class Hardened(Stand):
     def session_lost(self) -> None: ...
 
 
-async def _admit(credentials: Credentials) -> Identity | None:
+async def admit(credentials: Credentials) -> Identity | None:
     password = None if credentials.password is None else credentials.password.decode()
     return Identity(credentials.username or "") if known(credentials.username, password) else None
 

@@ -24,10 +24,11 @@ from raw import (
     publish,
     subscribe,
 )
-from stands import PLAIN, Hardened, secret
+from stands import PLAIN, Hardened, admit, secret
 from whole import whole
 
 from broker.embedded.limits import Limits
+from broker.identity import Authenticate, Credentials, Identity
 from broker.link import Received
 
 Make = Callable[..., Awaitable[Hardened]]
@@ -38,8 +39,12 @@ BOBS = "things/bob/jobs/get"
 async def make() -> AsyncIterator[Make]:
     async with AsyncExitStack() as stack:
 
-        async def make(**limits: Any) -> Hardened:
-            stand = Hardened(PLAIN, Limits(**{"take_over_pause": 0.0, "failure_delay": 0.0, **limits}))
+        async def make(*, authenticate: Authenticate = admit, **limits: Any) -> Hardened:
+            stand = Hardened(
+                PLAIN,
+                Limits(**{"take_over_pause": 0.0, "failure_delay": 0.0, **limits}),
+                authenticate=authenticate,
+            )
             await stand.start()
             stack.push_async_callback(stand.stack.aclose)
             return stand
@@ -173,12 +178,10 @@ async def test_a_byte_now_and_then_does_not_hold_off_the_deadline(make: Make):
 
 
 async def test_a_stranger_may_send_only_so_much_ahead(make: Make):
-    stand = await make()
-
     async def never(_: object) -> None:
         await asyncio.Event().wait()
 
-    stand.link._admission._authenticate = never
+    stand = await make(authenticate=never)
     stranger = await stand.raw()
     stranger.send(connect(*MINE), publish(GET, b"x" * 1000) * 20)
     assert await stranger.closed(5)
@@ -193,21 +196,43 @@ async def test_what_is_sent_ahead_of_the_connack_counts(make: Make):
     assert (await stand.request())[1] == b"x" * 2000
 
 
-async def test_contenders_for_one_client_id_take_turns(make: Make):
-    stand = await make(take_over_pause=0.2)
-    await stand.client("alice")
-    loop = asyncio.get_running_loop()
-    began = loop.time()
+async def test_of_many_contenders_for_one_client_id_the_last_wins(make: Make):
+    stand = await make(take_over_pause=0.3)
+    owners = [await stand.client("alice"), await stand.client("alice")]
+    assert await owners[0].closed()
     contenders = [await stand.raw() for _ in range(4)]
     for each in contenders:
         each.send(connect(*MINE))
-    assert [(await each.expect(CONNACK)).body[1] for each in contenders] == [0] * 4
-    # The first at once, each of the others a pause after the one before it: a bound, not a measurement.
-    assert loop.time() - began >= 0.6
+        await asyncio.sleep(0.01)
+    assert [await each.read() for each in contenders[:3]] == [None] * 3
+    owners[1].send(PINGREQ)
+    await owners[1].expect(PINGRESP)  # and until its turn comes the owner stays
+    assert (await contenders[3].expect(CONNACK)).body[1] == 0
+    assert await owners[1].closed()
+
+
+async def test_a_crowd_at_the_door_leaves_the_store_to_others(make: Make):
+    asked, answer = asyncio.Semaphore(0), asyncio.Event()
+
+    async def look_up(credentials: Credentials) -> Identity:
+        asked.release()
+        await answer.wait()
+        return Identity(credentials.username or "")
+
+    stand = await make(authenticate=look_up, questions=4)
+    crowd = [await stand.raw() for _ in range(20)]
+    for number, each in enumerate(crowd):
+        each.send(connect(f"t{number}", f"t{number}", "x"))
+    for _ in range(4):
+        await asked.acquire()
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert asked.locked(), "a fifth was looked up"
+    answer.set()
+    assert [(await each.expect(CONNACK)).body[1] for each in crowd] == [0] * 20
 
 
 async def test_a_stop_waits_for_no_decision(make: Make):
-    stand = await make()
     asked, ended = asyncio.Event(), asyncio.Event()
 
     async def slow(_: object) -> None:
@@ -217,7 +242,7 @@ async def test_a_stop_waits_for_no_decision(make: Make):
         finally:
             ended.set()
 
-    stand.link._admission._authenticate = slow
+    stand = await make(authenticate=slow)
     stranger = await stand.raw()
     stranger.send(connect(*MINE))
     await asked.wait()

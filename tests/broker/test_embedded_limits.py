@@ -64,12 +64,23 @@ async def test_beyond_the_connection_limit_the_door_closes_at_once(make: MakeSta
     assert sorted(stand.link.connected_things()) == ["alice", "bob"]
 
 
-async def test_the_stranger_that_waits_longest_makes_room(make: MakeStand):
-    stand = await make(strangers=2)
-    silent = [await stand.raw() for _ in range(2)]
+async def test_in_a_full_house_the_stranger_that_waits_longest_makes_room(make: MakeStand):
+    stand = await make(connections=3)
     await stand.client("alice")
-    assert await silent[0].closed()
+    silent = [await stand.raw() for _ in range(2)]
     await stand.client("bob")
+    assert await silent[0].closed()
+    await stand.client("mallory")
+    assert await silent[1].closed()
+    assert sorted(stand.link.connected_things()) == ["alice", "bob", "mallory"]
+
+
+async def test_a_crowd_that_comes_at_once_is_let_in_whole(make: MakeStand):
+    stand = await make(connections=200)
+    crowd = [await stand.raw() for _ in range(200)]
+    for number, client in enumerate(crowd):
+        client.send(connect(f"t{number}", f"t{number}", secret(f"t{number}")))
+    assert [(await client.expect(CONNACK)).body[1] for client in crowd] == [0] * 200
 
 
 async def test_a_first_packet_over_the_limit_is_refused_by_its_header(make: MakeStand):

@@ -13,7 +13,7 @@ from mosquitto_server import DISPATCHER, MosquittoServer, secret
 from pydantic import SecretStr
 
 from broker.embedded.link import EmbeddedLink
-from cli.server import serving
+from cli.server import Server, serving
 from cli.settings import Settings
 from domain.job import NewJob, TargetSelection
 from storage import jobs, marks, things, tokens
@@ -26,9 +26,9 @@ BROKERS = ("embedded", "mosquitto")
 class Whole:
     """A running server with these things registered. ``broker`` is one of ``BROKERS``."""
 
-    def __init__(self, broker: str, store: Store, port: int, secrets: dict[str, str]) -> None:
+    def __init__(self, broker: str, running: Server, port: int, secrets: dict[str, str]) -> None:
         self.broker = broker
-        self.store = store
+        self.store = running.store
         self.port = port
         self.secrets = secrets
         self.stack = AsyncExitStack()
@@ -114,9 +114,9 @@ async def whole(broker: str, directory: Path, *names: str, **settings: Any) -> A
         secrets = await _register(running.store, names)
         link = running.link
         if isinstance(link, EmbeddedLink):
-            made = Whole(broker, running.store, link.port, secrets)
+            made = Whole(broker, running, link.port, secrets)
         else:
-            made = Whole(broker, running.store, server.port, {name: secret(name) for name in names})
+            made = Whole(broker, running, server.port, {name: secret(name) for name in names})
         async with made.stack:
             yield made
 
