@@ -113,15 +113,16 @@ class SyncStore:
     def tell(self) -> dict[str, dict[str, Any]]:
         """Tell every marked thing what it must be told; return it by thing and topic."""
         told: dict[str, dict[str, Any]] = {}
-        for thing in self.do(marks.dirty, limit=500):
+        marked = self.do(marks.dirty, limit=500)
+        for thing in marked:
             messages = told.setdefault(thing.thing_name, {})
             if thing.set_changed:
                 messages["notify"] = json.loads(notify(thing.pending, at=self.now))
             if thing.next_changed:
                 first = thing.pending[0] if thing.pending else None
                 messages["notify-next"] = json.loads(notify_next(first, thing.document, at=self.now))
-            settled = Settled(thing.thing_key, thing.notify_seq, thing.set_digest, thing.next_key)
-            self.do(marks.settle, [settled])
+        settled = [Settled(t.thing_key, t.notify_seq, t.set_digest, t.next_key) for t in marked]
+        self.do(marks.settle, settled)
         return {thing: messages for thing, messages in told.items() if messages}
 
     def expire(self) -> int:
