@@ -37,7 +37,7 @@ async def attend(handler: Handler, job: Job, watch: Awaitable[None]) -> Outcome:
 
     Raises ``ExecutionGone`` after the handler was cancelled and has cleaned up.
     """
-    work = asyncio.ensure_future(handler(job))
+    work = asyncio.ensure_future(_call(handler, job))
     attendants = [asyncio.ensure_future(job.report()), asyncio.ensure_future(watch)]
     try:
         await asyncio.wait([work, *attendants], return_when=asyncio.FIRST_COMPLETED)
@@ -53,9 +53,17 @@ async def attend(handler: Handler, job: Job, watch: Awaitable[None]) -> Outcome:
         await _stop(work, *attendants)
 
 
-def _judged(work: asyncio.Future[Mapping[str, object] | None], job: Job) -> Outcome:
+async def _call(handler: Handler, job: Job) -> Mapping[str, object]:
+    """Return what a handler has to tell, also one that returns something else than it should."""
+    returned: object = await handler(job)
+    if returned is None or isinstance(returned, Mapping):
+        return returned or {}
+    return {"result": returned}
+
+
+def _judged(work: asyncio.Future[Mapping[str, object]], job: Job) -> Outcome:
     try:
-        returned = work.result() or {}
+        returned = work.result()
     except ExecutionGone:
         raise
     except JobRejected as error:

@@ -11,6 +11,13 @@ from agent.errors import JobFailed, JobRejected
 from domain.execution import Status
 
 
+def returning(value):
+    async def handler(job):
+        return value
+
+    return handler
+
+
 async def test_jobs_are_worked_one_at_a_time_in_queue_order(make_agent, server):
     agent, seen, active = make_agent(), [], []
 
@@ -77,6 +84,36 @@ async def test_what_a_handler_raises_is_the_outcome(make_agent, server, raised, 
         execution = await server.ended("one")
     assert execution.status is status
     assert execution.status_details == details
+
+
+@pytest.mark.parametrize(
+    ("handler", "status", "details"),
+    [
+        (returning(None), Status.SUCCEEDED, {}),
+        (returning({}), Status.SUCCEEDED, {}),
+        (returning({"a": 1, 2: None, "long name!": "x"}), Status.SUCCEEDED, {"a": "1", "long_name_": "x"}),
+        (returning("done"), Status.SUCCEEDED, {"result": "done"}),
+        (returning([1, 2]), Status.SUCCEEDED, {"result": "[1, 2]"}),
+        (
+            lambda _job: {"a": 1},
+            Status.FAILED,
+            {"reason": "TypeError: object dict can't be used in 'await' expression"},
+        ),
+        (lambda: None, Status.FAILED, {"reason": "TypeError: <lambda>() takes 0 positional arguments"}),
+    ],
+)
+async def test_a_handler_that_returns_something_odd_ends_no_agent(
+    make_agent, server, *, handler, status, details
+):
+    agent = make_agent()
+    agent.register("work", handler)
+    server.create("one", WORK)
+    async with running(agent.run()):
+        execution = await server.ended("one")
+    assert execution.status is status
+    said = dict(execution.status_details)
+    said["reason"] = said.pop("reason", "").removesuffix(" but 1 was given")
+    assert said == {"reason": ""} | details
 
 
 @pytest.mark.parametrize(

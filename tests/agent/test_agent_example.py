@@ -85,3 +85,15 @@ async def test_an_agent_may_be_made_before_there_is_a_loop_or_a_server(live):
     finally:
         task.cancel()
         await asyncio.wait([task])
+
+
+async def test_a_device_carries_little():
+    source = "import agent, sys; print(*{name.partition('.')[0] for name in sys.modules})"
+    device = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", source, stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await device.communicate()
+    loaded = set(said.decode().split())
+    assert {"agent", "domain", "paho", "pydantic"} <= loaded
+    servers = {"sqlalchemy", "alembic", "amqtt", "aiohttp", "typer", "rich", "structlog", "pydantic_settings"}
+    assert not loaded & (servers | {"api", "broker", "cli", "storage"})
