@@ -1,0 +1,46 @@
+"""Servers to kill, and how many points of a sweep are tried."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+import tracer
+from scene import Scene
+from servers import Nursery
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--crash-points",
+        choices=("some", "all"),
+        default="some",
+        help="tests/crash: kill the server at some system calls of each step (a minute) or at all of them",
+    )
+
+
+@pytest.fixture(scope="session")
+def every_point(pytestconfig: pytest.Config) -> bool:
+    # Without the folder on the command line the option is not known in time.
+    return pytestconfig.getoption("--crash-points", default="some") == "all"
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    nursery = Nursery()
+    yield nursery
+    nursery.close()
+
+
+@pytest.fixture
+async def scene(nursery: Nursery, tmp_path: Path) -> AsyncIterator[Scene]:
+    """A running server with a device that has one job waiting."""
+    scene = Scene(nursery, tmp_path / "data")
+    await scene.open()
+    await scene.create()
+    yield scene
+    await scene.close()
+
+
+@pytest.fixture
+def strace(requirement: Callable[..., None]) -> None:
+    requirement("strace", tracer.BINARY, tracer.HINT)

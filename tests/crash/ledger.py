@@ -1,0 +1,114 @@
+"""Reads what a server has written, straight from its database file, also that of a server that was killed."""
+
+import json
+import shutil
+import sqlite3
+from collections import defaultdict
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from history import Event, Execution, Job, Ledger
+
+NAME = "thingjobs.sqlite3"
+STATUSES = ("QUEUED", "IN_PROGRESS", "SUCCEEDED", "FAILED", "TIMED_OUT", "REJECTED", "REMOVED", "CANCELED")
+_RESTLESS = """
+    SELECT EXISTS (SELECT 1 FROM things WHERE notify_seq > notified_seq),
+           EXISTS (SELECT 1 FROM jobs WHERE waiting > 0 OR sweep <> '')
+"""
+_CHILDREN = ("executions", "execution_events", "waiting", "job_targets")
+
+
+def of_running(data: Path) -> Ledger:
+    """Return what a running server has committed."""
+    with closing(sqlite3.connect(f"file:{data / NAME}?mode=ro", uri=True)) as connection:
+        return _read(connection)
+
+
+def at_rest(data: Path) -> bool:
+    """Tell whether a running server has nothing left to do; cheap enough to ask again and again."""
+    with closing(sqlite3.connect(f"file:{data / NAME}?mode=ro", uri=True)) as connection:
+        return not any(connection.execute(_RESTLESS).fetchone())
+
+
+def of_killed(data: Path) -> Ledger:
+    """Return what a killed server has left. From a copy: the first to open the file recovers its log."""
+    with TemporaryDirectory() as place:
+        for file in data.glob(f"{NAME}*"):
+            shutil.copy(file, place)
+        with closing(sqlite3.connect(Path(place) / NAME)) as connection:
+            ledger = _read(connection)
+            checked = [line for (line,) in connection.execute("PRAGMA integrity_check")]
+            ledger.damage = [line for line in checked if line != "ok"]
+            return ledger
+
+
+def _read(connection: sqlite3.Connection) -> Ledger:
+    connection.row_factory = sqlite3.Row
+    connection.execute("BEGIN")
+    tables = {row["name"] for row in connection.execute("SELECT name FROM sqlite_master")}
+    if "execution_events" not in tables:
+        return Ledger()  # killed before the schema was there
+    names = dict(tuple(row) for row in connection.execute("SELECT id, name FROM things"))
+    jobs = dict(tuple(row) for row in connection.execute("SELECT id, job_id FROM jobs"))
+    return Ledger(
+        jobs=_jobs(connection, names),
+        executions=[
+            Execution(jobs[row["job"]], names[row["thing"]], row["number"], row["version"], row["status"])
+            for row in connection.execute("SELECT * FROM executions ORDER BY id")
+            if row["job"] in jobs
+        ],
+        events=[
+            _event(row, jobs[row["job"]], names[row["thing"]])
+            for row in connection.execute("SELECT * FROM execution_events ORDER BY id")
+            if row["job"] in jobs
+        ],
+        waiting=[
+            (jobs[row["job"]], names[row["thing"]])
+            for row in connection.execute("SELECT * FROM waiting")
+            if row["job"] in jobs
+        ],
+        untold=[
+            row["name"]
+            for row in connection.execute("SELECT name FROM things WHERE notify_seq > notified_seq")
+        ],
+        orphans={
+            table: connection.execute(
+                f"SELECT count(*) FROM {table} WHERE job NOT IN (SELECT id FROM jobs)"
+            ).fetchone()[0]
+            for table in _CHILDREN
+        },
+    )
+
+
+def _jobs(connection: sqlite3.Connection, names: dict[int, str]) -> list[Job]:
+    targets = defaultdict(set)
+    for row in connection.execute("SELECT job, thing FROM job_targets WHERE thing IS NOT NULL"):
+        targets[row["job"]].add(names[row["thing"]])
+    return [
+        Job(
+            row["job_id"],
+            row["status"],
+            row["target_selection"],
+            row["sweep"],
+            row["waiting"],
+            {status: row[status.lower()] for status in STATUSES},
+            frozenset(targets[row["id"]]),
+        )
+        for row in connection.execute("SELECT * FROM jobs ORDER BY id")
+    ]
+
+
+def _event(row: sqlite3.Row, job: str, thing: str) -> Event:
+    details = json.loads(row["status_details"])
+    return Event(
+        job,
+        thing,
+        row["number"],
+        row["version"],
+        row["from_status"],
+        row["to_status"],
+        # Details stay over a change that brings none, a cancel for one: they count where they came.
+        details.get("mark") if row["cause"] == "DEVICE" else None,
+        row["at"],
+    )
