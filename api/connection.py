@@ -6,6 +6,7 @@ aiohttp itself would keep a silent or half-spoken client for an hour.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from aiohttp.http_exceptions import LineTooLong
 
 from api.errors import failure
 from api.headers import dress, new_id
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +130,8 @@ class Connection(web.RequestHandler):
         del message
         if request.writer.output_size > 0:
             raise ConnectionError("the answer has begun already")
-        self.logger.debug("%d for %s", status, request.remote, exc_info=exc)
+        level = logging.DEBUG if status < 500 else logging.ERROR
+        _log.log(level, "%d outside of any operation for %s", status, request.remote, exc_info=exc)
         if isinstance(exc, LineTooLong):
             return _undressed(431, f"a line of the request's head is longer than {exc.args[1]} bytes")
         return _undressed(

@@ -222,8 +222,8 @@ class _NotNull:
     def __get_pydantic_json_schema__(
         self, core: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        schema: JsonSchemaValue
-        (schema,) = (branch for branch in handler(core)["anyOf"] if branch != {"type": "null"})
+        branches = [branch for branch in handler(core)["anyOf"] if branch != {"type": "null"}]
+        schema: JsonSchemaValue = branches[0] if len(branches) == 1 else {"anyOf": branches}
         return schema
 
 

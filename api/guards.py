@@ -17,7 +17,8 @@ from api.errors import Refusal, shown
 #: For probes, which carry no key and may call us by any name.
 OPEN: Final = frozenset({"/healthz", "/readyz"})
 #: A host as HTTP writes it: a name or IPv4 address, or an IPv6 address in brackets; then perhaps a port.
-_HOST: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::[0-9]*)?")
+_HOST: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::([0-9]{0,5}))?")
+_LAST_PORT: Final = 65_535
 _SAFE: Final = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
 
 
@@ -80,7 +81,9 @@ def _refuse_foreign_page(request: web.Request) -> None:
 def _host(header: str) -> str:
     """Return the host without port and brackets, "" if that is none."""
     found = _HOST.fullmatch(header)
-    return "" if found is None else (found[1] or found[2]).lower()
+    if found is None or int(found[3] or 0) > _LAST_PORT:
+        return ""
+    return (found[1] or found[2]).lower()
 
 
 def _is_loopback(host: str) -> bool:

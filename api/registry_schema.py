@@ -42,7 +42,7 @@ class UpdateThing(Request):
     )
 
     attributes: Annotated[Attributes | None, NOT_NULL] = None
-    merge: Flag | None = None
+    merge: Annotated[Flag | None, NOT_NULL] = None
     time_zone: Annotated[TimeZone | None, NOT_NULL] = None
     expected_version: Counter | None = None
 

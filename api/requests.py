@@ -135,13 +135,13 @@ class CancelJob(Request):
     """Why a job is canceled, and whether also things already at work on it are to stop."""
 
     comment: Text | None = None
-    force: Flag | None = None
+    force: Annotated[Flag | None, NOT_NULL] = None
 
 
 class DeleteJob(Request):
     """Whether a job goes that is still IN_PROGRESS."""
 
-    force: Flag | None = None
+    force: Annotated[Flag | None, NOT_NULL] = None
 
 
 class DeleteJobQuery(Request):
@@ -154,7 +154,7 @@ class DeleteExecution(Request):
     """Which execution goes, the latest by default; one that is IN_PROGRESS only by force."""
 
     execution_number: Counter | None = None
-    force: Flag | None = None
+    force: Annotated[Flag | None, NOT_NULL] = None
 
 
 class DeleteExecutionQuery(Request):
@@ -180,7 +180,7 @@ class CancelExecution(Request):
     details_map: _DetailsMap | None = None
     action: _Detail | None = None
     progress: _Detail | None = None
-    force: Flag | None = None
+    force: Annotated[Flag | None, NOT_NULL] = None
 
     @property
     def merged(self) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import re
 
 import pytest
 from http_door import opened
+from sqlalchemy import text
 
 from api import docs
 
@@ -29,6 +30,17 @@ def test_probes_answer_while_the_store_is_closed_and_operations_say_so(door):
     assert door("GET", "/healthz").status == 200
     reply = door("GET", "/jobs")
     assert (reply.status, reply.error, reply.headers["Retry-After"]) == (503, "the store is closed", "1")
+
+
+def test_a_failure_of_ours_tells_its_number_to_the_caller_and_its_cause_to_the_log_only(door, caplog):
+    door.run(door.store.write(lambda connection: connection.execute(text("DROP TABLE templates"))))
+    reply = door("GET", "/job-templates")
+    assert reply.status == 500
+    assert reply.error == f"internal error, request id {reply.headers['X-Request-Id']}"
+    (record,) = (record for record in caplog.records if record.name == "api.envelope" and record.exc_info)
+    assert reply.headers["X-Request-Id"] in record.getMessage()
+    assert "no such table" in caplog.text
+    assert door("GET", "/jobs").status == 200
 
 
 def test_the_root_says_where_to_go_on(tmp_path):

@@ -1,6 +1,7 @@
 """Bytes that are no HTTP, or hostile HTTP: one clean answer each, and the server lives on."""
 
 import json
+import re
 
 import pytest
 from described import check_headers
@@ -143,6 +144,13 @@ def test_pipelined_requests_are_answered_in_their_order(shared_door):
         lines = wire.makefile("rb").read().split(b"\r\n")
     reasons = [json.loads(line[: line.index(b"}") + 1])["error"] for line in lines if line.startswith(b"{")]
     assert reasons == [f"There is no job {name}" for name in ("one", "two", "three")]
+
+
+def test_what_is_refused_with_its_body_unread_does_not_spoil_the_next_on_that_connection(shared_door):
+    with shared_door.socket() as wire:
+        wire.sendall(post().replace(b"/jobs", b"/none") + get(b"/healthz", b"Connection: close\r\n"))
+        answers = wire.makefile("rb").read()
+    assert re.findall(rb"HTTP/1.1 (\d+)", answers) == [b"404", b"200"]
 
 
 def test_a_request_hidden_in_the_body_of_another_is_never_seen(shared_door):

@@ -110,6 +110,8 @@ ELSEWHERE = [
     "localhost@evil.example",
     "localhost:x@evil.example",
     "127.0.0.1.evil.example",
+    "localhost:99999999999",
+    "localhost:65536",
     "10.0.0.1",
     "0.0.0.0",
     "2130706433",

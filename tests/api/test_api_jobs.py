@@ -110,7 +110,7 @@ def test_force_may_be_a_word_a21(door, force):
     assert door.ok("DELETE", f"/jobs/{door.job('t')}", {"force": force}) == {"deleted": True}
 
 
-@pytest.mark.parametrize("force", ["yes", 1, "True", {}, []])
+@pytest.mark.parametrize("force", ["yes", 1, "True", "", None, {}, []])
 def test_force_that_is_neither_true_nor_false_is_422_a21(door, force):
     reply = door("DELETE", f"/jobs/{door.job('t')}", {"force": force})
     assert reply.status == 422

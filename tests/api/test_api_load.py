@@ -1,4 +1,4 @@
-"""Large requests: 10,000 long names fit, others are served meanwhile, and hostile ones cost what their size is."""
+"""Large requests: 10,000 long names fit, others are served meanwhile, hostile ones cost what they weigh."""
 
 import json
 import threading

@@ -154,3 +154,14 @@ def test_strict_registration_refuses_unknown_things(tmp_path):
         assert "registration is strict" in reply.error
         door.ok("POST", "/things", {"thingName": "t"})
         door.ok("POST", "/jobs", asked)
+
+
+def test_strict_registration_holds_for_groups_and_for_continuous_jobs_too(tmp_path):
+    with opened(tmp_path / "data", policy=Policy(registration=Registration.STRICT)) as door:
+        door.ok("POST", "/thing-groups", {"thingGroupName": "g"})
+        job = door.job("thinggroup/g", targetSelection="CONTINUOUS")
+        added = door("PUT", "/thing-groups/g/things", {"things": ["t"]})
+        assert (added.status, added.error) == (404, "There is no thing t")
+        associated = door("PUT", f"/jobs/{job}/associate", {"targets": ["t"]})
+        assert (associated.status, "'t'" in associated.error) == (422, True)
+        assert door.ok("GET", "/things")["things"] == []
