@@ -1,6 +1,6 @@
 """``make bench``: measures the product as it is used, prints a table, and writes it as JSON.
 
-    python -m bench [--list] [--only updates,pages] [--rounds 5] [--quick]
+    python -m bench [--list] [--only updates,pages] [--rounds 7] [--quick]
 
 - updates (a, b, c): updates per second through the whole path, bare echoes of the same brokers, the ratio
 - create (d): a job for 10,000 and for 100,000 things, and what the API answers meanwhile

@@ -16,8 +16,8 @@ class Sizes:
     rounds: int
     clients: int = 50
     lanes: int = 10
-    seconds: float = 3.0
-    warm: float = 0.7
+    seconds: float = 2.0
+    warm: float = 0.5
     creations: tuple[int, ...] = (10_000, 100_000)
     creation_rounds: int = 3
     listeners: int = 1_000
@@ -30,7 +30,7 @@ class Sizes:
     idle: float = 1.0
 
 
-FULL = Sizes(rounds=5)
+FULL = Sizes(rounds=7)
 QUICK = Sizes(
     rounds=1,
     clients=3,

@@ -86,18 +86,19 @@ class Contender:
 async def measure(bench: Bench) -> list[Row | Skipped]:
     async with AsyncExitStack() as stack:
         contenders = {}
-        for make in (_stock, _embedded_echo, _embedded):
+        # Each between the two it is compared with, so that what else the machine does hits them alike.
+        for make in (_stock, _embedded, _embedded_echo):
             contender = await make(stack, bench)
             contenders[contender.key] = contender
         if bench.mosquitto:
-            for make in (_paho, _link, _external):
+            for make in (_paho, _external, _link):
                 contender = await make(stack, bench)
                 contenders[contender.key] = contender
         for _ in range(bench.sizes.rounds):
             for contender in contenders.values():
                 await contender.drive(bench)
         rows: list[Row | Skipped] = []
-        for contender in contenders.values():
+        for contender in sorted(contenders.values(), key=lambda each: each.letter):
             counted = await _count(contender)
             rows.append(contender.row(notes=f"; {counted} versions counted, none lost" if counted else ""))
         if not bench.mosquitto:
