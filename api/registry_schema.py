@@ -7,7 +7,6 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from api.fields import (
-    NOT_NULL,
     AttributeName,
     Attributes,
     AttributeValue,
@@ -21,6 +20,7 @@ from api.fields import (
     Time,
     TimeZone,
 )
+from api.presence import NOT_NULL
 from api.shapes import Answer, Paging, Request
 
 NamePrefix = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9:_-]{1,128}$")]

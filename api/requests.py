@@ -8,13 +8,11 @@ from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_v
 
 from api.fields import (
     DETAIL_SCHEMA,
-    NOT_NULL,
     ClientToken,
     Counter,
     Document,
     Flag,
     JobId,
-    NotHonoured,
     QueryCounter,
     QueryFlag,
     Targets,
@@ -23,6 +21,7 @@ from api.fields import (
     pairs,
     whole,
 )
+from api.presence import NOT_NULL, NotHonoured
 from api.shapes import Paging, Request
 from domain.details import status_details
 from domain.execution import Status
