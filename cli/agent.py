@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import platform
 import signal
 from collections.abc import Coroutine
 from dataclasses import dataclass
@@ -49,6 +50,7 @@ class AgentFlags:
     journal_dir: Path
     handlers_dir: Path | None
     download_dir: Path | None
+    facts: dict[str, str]
 
 
 def agent_command(
@@ -70,6 +72,10 @@ def agent_command(
     download_dir: Annotated[
         Path | None, typer.Option(file_okay=False, help="Where downloads go; without it there are none.")
     ] = None,
+    fact: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="What the conditions of documents may ask; repeatable."),
+    ] = None,
 ) -> None:
     """Run the agent of one thing until it is interrupted."""
     flags = AgentFlags(
@@ -81,6 +87,7 @@ def agent_command(
         journal_dir=journal_dir,
         handlers_dir=handlers_dir,
         download_dir=download_dir,
+        facts=facts_flag(fact or []),
     )
     run_until_signalled(_run(flags))
 
@@ -91,6 +98,24 @@ def thing_flag(name: str) -> str:
         return checked_thing_name(name)
     except InvalidRequest as error:
         raise UsageRefused(str(error)) from None
+
+
+def facts_flag(facts: list[str]) -> dict[str, str]:
+    """Return what is known of this device: its operating system, its architecture, and what flags say."""
+    told = {"operatingSystem": _operating_system(), "architecture": platform.machine()}
+    for fact in facts:
+        name, equals, value = fact.partition("=")
+        if not (name and equals):
+            raise UsageRefused(f"--fact {fact!r} is not NAME=VALUE")
+        told[name] = value
+    return told
+
+
+def _operating_system() -> str:
+    try:
+        return platform.freedesktop_os_release()["ID"]
+    except OSError:
+        return platform.system().lower()
 
 
 def token_flag(token: str | None, token_file: Path | None) -> str | None:
@@ -135,7 +160,7 @@ async def _run(flags: AgentFlags) -> None:
         options=Options(topics=Topics(flags.topic_root), give_up=when_refused),
         observer=Teller(),
     )
-    equip(agent, downloads=flags.download_dir, handlers=flags.handlers_dir)
+    equip(agent, downloads=flags.download_dir, handlers=flags.handlers_dir, facts=flags.facts)
     try:
         with FileJournal(flags.journal_dir, flags.thing).held():
             await agent.run()

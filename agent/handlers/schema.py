@@ -63,8 +63,23 @@ class Step(BaseModel):
     action: Action
 
 
+class Condition(BaseModel):
+    """Which devices a document is for: those whose ``key`` has one of these values."""
+
+    model_config = _WIRE
+
+    key: str = Field(min_length=1, max_length=256)
+    value: tuple[str, ...] = Field(min_length=1, max_length=100)
+    type: Literal["stringEqual"] = "stringEqual"
+
+    @field_validator("value", mode="before")
+    @classmethod
+    def _one_or_many(cls, raw: object) -> object:
+        return (raw,) if isinstance(raw, str) else raw
+
+
 class Document(BaseModel):
-    """A job: its steps in order, then the final one if none failed."""
+    """A job: its steps in order, then the final one if none failed; only where all conditions hold."""
 
     model_config = _WIRE
 
@@ -72,7 +87,7 @@ class Document(BaseModel):
     steps: tuple[Step, ...] = Field(min_length=1, max_length=100)
     final_step: Step | None = None
     include_std_out: bool = False
-    conditions: tuple[Any, ...] = ()
+    conditions: tuple[Condition, ...] = ()
 
     @property
     def actions(self) -> tuple[Action, ...]:
@@ -91,8 +106,6 @@ def parse(document: Mapping[str, Any]) -> Document:
         raise JobRejected(f"{_INVALID}: {where}: {first['msg']}") from None
     for action in parsed.actions:
         _check(action)
-    if parsed.conditions:
-        raise JobRejected(f"{_INVALID}: conditions are not supported")
     return parsed
 
 

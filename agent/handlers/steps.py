@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +13,7 @@ from agent.errors import JobFailed, JobRejected
 from agent.handlers import process
 from agent.handlers.process import Ended, User
 from agent.handlers.run_command import SHOWN, spelled
-from agent.handlers.schema import Action, Document, parse
+from agent.handlers.schema import Action, Condition, Document, parse
 from agent.handlers.users import to_run_as
 from agent.job import Job
 
@@ -34,13 +34,19 @@ class _Ready:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Steps:
-    """``handlers``: the directory whose files documents may name; None allows ``runCommand`` only."""
+    """``handlers``: the directory whose files documents may name; None allows ``runCommand`` only.
+
+    ``facts`` is what the conditions of documents may ask of this device.
+    """
 
     handlers: Path | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
     limit: float = DEFAULT_LIMIT
 
     async def __call__(self, job: Job) -> Mapping[str, object]:
         document = parse(job.document)
+        for condition in document.conditions:
+            self._must_hold(condition)
         # All of it first: a document that cannot be worked to its end is not begun.
         ready = [await asyncio.to_thread(self._prepare, action) for action in document.actions]
         ended: list[Ended] = []
@@ -55,6 +61,14 @@ class Steps:
                 if not step.action.ignore_step_failure:
                     raise _failure(error, document, ended) from None
         return _told(document, ended)
+
+    def _must_hold(self, condition: Condition) -> None:
+        fact = self.facts.get(condition.key)
+        if fact is None:
+            raise JobRejected(f"condition {condition.key}: this agent was not told what that is here")
+        if fact not in condition.value:
+            wanted = " or ".join(condition.value)
+            raise JobRejected(f"condition {condition.key}: {fact} here, and the document is for {wanted}")
 
     def _limit(self, step: _Ready) -> float:
         return step.action.timeout_seconds or self.limit

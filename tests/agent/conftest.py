@@ -68,6 +68,30 @@ def worked(make_agent, server):
     return work
 
 
+@pytest.fixture
+def handlers(tmp_path):
+    folder = tmp_path / "handlers"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def log(tmp_path):
+    """Where the handlers written by ``script`` note their arguments."""
+    return tmp_path / "log"
+
+
+@pytest.fixture
+def script(handlers, log):
+    def write(name, body="", mode=0o700):
+        path = handlers / name
+        path.write_text(f'#!/bin/sh\necho "{name}:$*" >> {log}\n{body}\n')
+        path.chmod(mode)
+        return path
+
+    return write
+
+
 @pytest.fixture(scope="session")
 def mosquitto(requirement, tmp_path_factory):
     """The port of a real Mosquitto that lets everybody in."""

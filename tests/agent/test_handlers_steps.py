@@ -7,54 +7,11 @@ import pwd
 import sys
 
 import pytest
+from device_client import command, document, handler, reason
 from scripted_link import running
 
 from agent.handlers.table import equip
 from domain.execution import Cause, Status
-
-INVALID = "Unable to execute job, invalid job document provided: "
-
-
-@pytest.fixture
-def handlers(tmp_path):
-    folder = tmp_path / "handlers"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def log(tmp_path):
-    """Where the handlers written by ``script`` note their arguments."""
-    return tmp_path / "log"
-
-
-@pytest.fixture
-def script(handlers, log):
-    def write(name, body="", mode=0o700):
-        path = handlers / name
-        path.write_text(f'#!/bin/sh\necho "{name}:$*" >> {log}\n{body}\n')
-        path.chmod(mode)
-        return path
-
-    return write
-
-
-def handler(name, *args, **more):
-    given = {"handler": name, **({"args": list(args)} if args else {}), "path": more.pop("path", "default")}
-    return {"action": {"name": f"run {name}", "type": "runHandler", "input": given, **more}}
-
-
-def command(text, **more):
-    return {"action": {"name": "a command", "type": "runCommand", "input": {"command": text}, **more}}
-
-
-def document(*steps, **more):
-    return {"version": "1.0", "steps": list(steps), **more}
-
-
-def reason(execution, status=Status.FAILED):
-    assert execution.status is status
-    return execution.status_details["reason"]
 
 
 async def test_steps_run_in_order_and_the_final_one_last(worked, handlers, script, log, server):
@@ -184,83 +141,6 @@ async def test_the_path_may_name_the_handler_directory_and_no_other(worked, hand
     script("one.sh")
     execution = await worked(document(handler("one.sh", path=str(handlers))), handlers=handlers)
     assert execution.status is Status.SUCCEEDED
-
-
-PATHS = "path: handlers are only taken from this agent's own handler directory"
-
-
-@pytest.mark.parametrize(
-    ("step", "said"),
-    [
-        (handler("one.sh", path="/usr/bin"), PATHS),
-        (handler("absent.sh"), "unknown operation: there is no handler 'absent.sh' here"),
-        (handler("link.sh"), "unknown operation: there is no handler 'link.sh' here"),
-        (handler("plain.sh"), "the handler 'plain.sh' is not executable"),
-        (
-            handler("one.sh", runAsUser="nobody-of-that-name"),
-            "runAsUser: there is no user 'nobody-of-that-name' here",
-        ),
-        (handler("../one.sh"), f"{INVALID}steps.1.action.input.handler: String should match pattern"),
-        (handler("sub/one.sh"), f"{INVALID}steps.1.action.input.handler: String should match pattern"),
-        (handler("-rf"), f"{INVALID}steps.1.action.input.handler: String should match pattern"),
-    ],
-)
-async def test_a_step_that_cannot_run_here_rejects_the_job_before_the_first_one_runs(
-    worked, handlers, script, log, *, step, said
-):
-    script("one.sh")
-    script("plain.sh", mode=0o600)
-    (handlers / "link.sh").symlink_to("/bin/true")
-    execution = await worked(document(handler("one.sh"), step), handlers=handlers)
-    assert reason(execution, Status.REJECTED).startswith(said)
-    assert not log.exists()
-
-
-async def test_without_a_handler_directory_commands_run_and_handlers_do_not(worked):
-    execution = await worked(document(handler("one.sh")))
-    said = "this agent has no handler directory and runs no handlers"
-    assert reason(execution, Status.REJECTED) == said
-
-
-@pytest.mark.parametrize(
-    ("broken", "said"),
-    [
-        ({"version": "2.0"}, "version: Input should be '1.0'"),
-        ({"version": 1.0}, "version: Input should be '1.0'"),
-        ({"steps": []}, "steps: Tuple should have at least 1 item"),
-        ({"steps": {}}, "steps: "),
-        ({"steps": [{}]}, "steps.0.action: Field required"),
-        ({"steps": [{"action": {"name": "x", "type": "runDance", "input": {}}}]}, "steps.0.action.type: "),
-        (
-            {"steps": [{"action": {"name": "x", "type": "runHandler"}}]},
-            "steps.0.action.input: Field required",
-        ),
-        (
-            {"steps": [{"action": {"name": "x", "type": "runHandler", "input": {}}}]},
-            "x: input.handler is missing",
-        ),
-        ({"steps": [command("")]}, "a command: input.command is missing"),
-        ({"steps": [command([])]}, "a command: input.command is missing"),
-        ({"steps": [command([5])]}, "steps.0.action.input.command.0: Input should be a valid string"),
-        ({"steps": [command("true")] * 101}, "steps: Tuple should have at most 100 items"),
-        ({"steps": [command("true", allowStdErr=-1)]}, "steps.0.action.allowStdErr: "),
-        ({"steps": [command("true", ignoreStepFailure="perhaps")]}, "steps.0.action.ignoreStepFailure: "),
-        ({"steps": [command("true", timeoutSeconds=0)]}, "steps.0.action.timeoutSeconds: "),
-        ({"finalStep": {"action": {"type": "runCommand"}}}, "finalStep.action.input: Field required"),
-        (
-            {"conditions": [{"key": "k", "value": ["v"], "type": "stringEqual"}]},
-            "conditions are not supported",
-        ),
-    ],
-)
-async def test_a_document_that_makes_no_sense_is_rejected_with_the_member_at_fault(worked, broken, said):
-    execution = await worked(document(command("true")) | broken)
-    assert reason(execution, Status.REJECTED).startswith(INVALID + said)
-
-
-async def test_what_the_schema_does_not_know_is_no_matter(worked):
-    more = {"_comment": "for people", "conditions": []}
-    assert (await worked(document(command("true", novel=1), **more))).status is Status.SUCCEEDED
 
 
 async def test_run_as_user_becomes_that_user(worked, server):
