@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from broker.embedded import packets, v5
+from broker.embedded import hot, packets, v5
 from broker.embedded.admission import Admitted, Refusal
 from broker.embedded.dialects import V4, Dialect, open_dialect
 from broker.embedded.frames import (
@@ -22,10 +22,11 @@ from broker.embedded.frames import (
     Frame,
     ProtocolError,
 )
+from broker.embedded.hot import Publish
 from broker.embedded.intake import Intake
 from broker.embedded.limits import Limits
 from broker.embedded.line import Line
-from broker.embedded.packets import Connect, Publish, Will
+from broker.embedded.packets import Connect, Will
 from broker.embedded.reasons import REFUSED, Reason
 from broker.embedded.session import Message, Overflow, Session
 from broker.link import Received
@@ -92,10 +93,9 @@ class Connection(Line):
         self.end(f"CONNECT refused: {refusal.name}")
 
     def deliver(self, message: Message, packet_id: int | None, *, dup: bool) -> None:
-        packet = packets.encode_publish(message.topic, message.payload, message.qos, packet_id, dup=dup)
-        dressed = self.dialect.publish(packet)
-        if dressed:
-            self.write(dressed)
+        packet = self.dialect.publish(message.topic, message.payload, message.qos, packet_id, dup=dup)
+        if packet:
+            self.write(packet)
         elif packet_id is not None and self.session is not None:
             self.loop.call_soon(self.session.settle, packet_id)
 
@@ -147,7 +147,7 @@ class Connection(Line):
     # --- packets ---
 
     def on_publish(self, session: Session, frame: Frame) -> None:
-        publish = packets.publish(frame)
+        publish = hot.publish(frame)
         if publish.qos > 1:
             raise ProtocolError("PUBLISH at QoS 2: not offered here", Reason.NO_QOS_2)
         if publish.retain:
@@ -157,7 +157,7 @@ class Connection(Line):
         self._intake.take(publish)
 
     def on_puback(self, session: Session, frame: Frame) -> None:
-        session.settle(packets.puback(frame))
+        session.settle(hot.puback(frame))
         self._intake.release()
 
     def on_subscribe(self, session: Session, frame: Frame) -> None:
@@ -240,7 +240,7 @@ class Connection(Line):
 
     def _acknowledge(self, packet_id: int) -> None:
         if self.open:
-            self.write(packets.encode_puback(packet_id))
+            self.write(hot.encode_puback(packet_id))
 
     def _unsettled(self) -> int:
         return 0 if self.session is None else self.session.unsettled

@@ -6,12 +6,13 @@ import math
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from broker.embedded import packets, v5
+from broker.embedded import hot, packets, v5
 from broker.embedded.frames import Frame, ProtocolError
 from broker.embedded.packets import Connect
 from broker.embedded.reasons import REFUSED
 
 _MQTT: Final = b"\x00\x04MQTT"
+_NO_PROPERTIES: Final = b"\x00"
 _MQTT_3_1: Final = b"\x00\x06MQIsdp"
 
 
@@ -26,7 +27,7 @@ class Dialect(Protocol):
     def expiry(self, connect: Connect) -> float: ...
     def farewell(self, frame: Frame) -> tuple[bool, int | None]: ...
     def connack(self, code: int, *, session_present: bool, given: v5.Given) -> bytes: ...
-    def publish(self, packet: bytes) -> bytes: ...
+    def publish(self, topic: str, payload: bytes, qos: int, packet_id: int | None, *, dup: bool) -> bytes: ...
     def suback(self, packet_id: int, codes: Sequence[int]) -> bytes: ...
     def unsuback(self, packet_id: int, filters: int) -> bytes: ...
     def disconnect(self, reason: int) -> bytes: ...
@@ -53,8 +54,8 @@ class _V4:
         del given
         return packets.encode_connack(code, session_present=session_present)
 
-    def publish(self, packet: bytes) -> bytes:
-        return packet
+    def publish(self, topic: str, payload: bytes, qos: int, packet_id: int | None, *, dup: bool) -> bytes:
+        return hot.encode_publish(topic, payload, qos, packet_id, dup=dup)
 
     def suback(self, packet_id: int, codes: Sequence[int]) -> bytes:
         return packets.encode_suback(packet_id, [min(code, REFUSED) for code in codes])
@@ -89,10 +90,10 @@ class _V5:
     def connack(self, code: int, *, session_present: bool, given: v5.Given) -> bytes:
         return v5.dress_connack(code, session_present=session_present, given=given)
 
-    def publish(self, packet: bytes) -> bytes:
+    def publish(self, topic: str, payload: bytes, qos: int, packet_id: int | None, *, dup: bool) -> bytes:
         """Return nothing where the client refuses packets of this size (MQTT-3.1.2-24)."""
-        dressed = v5.dress_publish(packet)
-        return dressed if len(dressed) <= self.terms.packet_size else b""
+        packet = hot.encode_publish(topic, payload, qos, packet_id, dup=dup, properties=_NO_PROPERTIES)
+        return packet if len(packet) <= self.terms.packet_size else b""
 
     def suback(self, packet_id: int, codes: Sequence[int]) -> bytes:
         return v5.dress_suback(packet_id, codes)

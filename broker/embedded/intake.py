@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Final
 
 from broker.embedded.frames import ProtocolError
+from broker.embedded.hot import Publish
 from broker.embedded.limits import Limits
-from broker.embedded.packets import Publish
 from broker.embedded.reasons import Reason
 
 #: What a request held back costs besides its payload, in bytes, and how many full packets are too much.

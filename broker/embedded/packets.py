@@ -1,4 +1,4 @@
-"""MQTT 3.1.1 packets by amqtt's codec, held to the letter: what does not encode back to itself is refused.
+"""The rarer packets of MQTT 3.1.1 by amqtt's codec, held to the letter: only what encodes back is taken.
 
 amqtt reads packets from a stream, a few bytes at a time, and forgives much: it turns broken UTF-8 into other
 text and stops quietly where a packet ends too early. Here a packet is complete in memory before the codec
@@ -17,8 +17,6 @@ from amqtt.mqtt.connack import ConnackPacket
 from amqtt.mqtt.connect import ConnectPacket
 from amqtt.mqtt.packet import MQTTFixedHeader, MQTTPacket
 from amqtt.mqtt.pingresp import PingRespPacket
-from amqtt.mqtt.puback import PubackPacket
-from amqtt.mqtt.publish import PublishPacket
 from amqtt.mqtt.suback import SubackPacket
 from amqtt.mqtt.subscribe import SubscribePacket
 from amqtt.mqtt.unsuback import UnsubackPacket
@@ -52,17 +50,6 @@ class Connect(NamedTuple):
     clean: bool
     keep_alive: int
     will: Will | None
-
-
-class Publish(NamedTuple):
-    """A PUBLISH of a device. ``packet_id`` is None at QoS 0."""
-
-    topic: str
-    payload: bytes
-    qos: int
-    retain: bool
-    dup: bool
-    packet_id: int | None
 
 
 class Subscribe(NamedTuple):
@@ -107,22 +94,6 @@ def connect(frame: Frame, *, password_alone: bool = False) -> Connect:
     )
 
 
-def publish(frame: Frame) -> Publish:
-    packet = _decode(PublishPacket, frame)
-    if packet.qos == 3:
-        raise ProtocolError("PUBLISH at QoS 3")
-    if packet.qos:
-        _checked_id(packet.packet_id)
-    return Publish(
-        packet.topic_name,
-        packet.data or b"",
-        packet.qos or 0,
-        packet.retain_flag,
-        packet.dup_flag,
-        packet.packet_id,
-    )
-
-
 def subscribe(frame: Frame) -> Subscribe:
     packet = _decode(SubscribePacket, frame)
     filters = tuple(packet.payload.topics)
@@ -138,21 +109,8 @@ def unsubscribe(frame: Frame) -> Unsubscribe:
     return Unsubscribe(_checked_id(packet.variable_header.packet_id), tuple(packet.payload.topics))
 
 
-def puback(frame: Frame) -> int:
-    """Return the packet id acknowledged."""
-    return _checked_id(_decode(PubackPacket, frame).variable_header.packet_id)
-
-
 def encode_connack(code: int, *, session_present: bool) -> bytes:
     return _bytes(ConnackPacket.build(int(session_present), code))
-
-
-def encode_publish(topic: str, payload: bytes, qos: int, packet_id: int | None, *, dup: bool) -> bytes:
-    return _bytes(PublishPacket.build(topic, payload, packet_id, dup, qos, False))  # noqa: FBT003
-
-
-def encode_puback(packet_id: int) -> bytes:
-    return _bytes(PubackPacket.build(packet_id))
 
 
 def encode_suback(packet_id: int, codes: Sequence[int]) -> bytes:
@@ -177,7 +135,7 @@ class _Memory(ReaderAdapter):
 
 
 def _decode(packet_type: type[MQTTPacket[Any, Any, Any]], frame: Frame) -> Any:
-    if packet_type is not PublishPacket and frame.flags != _RESERVED.get(packet_type, 0):
+    if frame.flags != _RESERVED.get(packet_type, 0):
         raise ProtocolError(f"reserved flags {frame.flags:#x} in a {packet_type.__name__}")
     header = MQTTFixedHeader(frame.kind, frame.flags, len(frame.body))
     try:

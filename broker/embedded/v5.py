@@ -24,7 +24,6 @@ from broker.embedded.frames import (
     Frame,
     ProtocolError,
     encode_length,
-    read_length,
 )
 from broker.embedded.reasons import Reason
 
@@ -139,16 +138,6 @@ def dress_connack(code: int, *, session_present: bool, given: Given) -> bytes:
         told += bytes([properties.ASSIGNED_CLIENT_ID]) + len(name).to_bytes(2) + name
     body = bytes([session_present, _REASONS[code]]) + encode_length(len(told)) + told
     return Frame(CONNACK, 0, body).encode()
-
-
-def dress_publish(packet: bytes) -> bytes:
-    """Return our PUBLISH with the empty properties MQTT 5 wants."""
-    header = read_length(packet, 1)
-    if header is None:
-        raise ProtocolError("not a PUBLISH")
-    body = packet[header[1] :]
-    at = 2 + int.from_bytes(body[:2]) + (2 if packet[0] & 0x06 else 0)
-    return Frame(PUBLISH, packet[0] & 0x0F, body[:at] + b"\x00" + body[at:]).encode()
 
 
 def dress_suback(packet_id: int, codes: Sequence[int]) -> bytes:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import pytest
+from amqtt.mqtt.puback import PubackPacket
+from amqtt.mqtt.publish import PublishPacket
 from bad_packets import ALL, GET, KNOWN, MINE, STRANGERS, USER, V5, WILL
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -12,7 +14,7 @@ from raw import DISCONNECT, PINGREQ, PUBACK, connect, packet, puback, publish, s
 from stands import PLAIN, Hardened
 from structlog.testing import capture_logs
 
-from broker.embedded import packets, v5
+from broker.embedded import hot, packets, v5
 from broker.embedded.dialects import open_dialect
 from broker.embedded.frames import Frame, Framer, ProtocolError
 from broker.embedded.limits import Limits
@@ -41,10 +43,10 @@ GOOD: Final = [
 BAD: Final = [*(sent for sent, _ in STRANGERS.values()), *KNOWN.values(), *(sent for sent, _ in V5.values())]
 DECODERS: Final[list[Callable[[Frame], Any]]] = [
     packets.connect,
-    packets.publish,
+    hot.publish,
     packets.subscribe,
     packets.unsubscribe,
-    packets.puback,
+    hot.puback,
     v5.plain,
     v5.farewell,
     open_dialect,
@@ -116,7 +118,7 @@ def test_what_is_read_as_3_1_1_is_exactly_what_was_sent(data: bytes):
         if frame.kind != 3:
             continue
         try:
-            read = packets.publish(frame)
+            read = hot.publish(frame)
         except ProtocolError:
             continue
         sent = publish(
@@ -128,6 +130,25 @@ def test_what_is_read_as_3_1_1_is_exactly_what_was_sent(data: bytes):
             dup=read.dup,
         )
         assert frames([sent])[0] == [frame]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    topic=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="+#"), max_size=40),
+    payload=st.binary(max_size=300),
+    qos=st.integers(0, 2),
+    packet_id=st.integers(1, 65_535),
+    dup=st.booleans(),
+)
+def test_what_is_written_by_hand_is_what_the_codec_writes(
+    topic: str, payload: bytes, qos: int, packet_id: int, *, dup: bool
+):
+    number = packet_id if qos else None
+    written = hot.encode_publish(topic, payload, qos, number, dup=dup)
+    assert written == PublishPacket.build(topic, payload, number, dup, qos, retain=False).to_bytes()
+    (frame,), _ = frames([written])
+    assert hot.publish(frame) == (topic, payload, qos, False, dup, number)
+    assert hot.encode_puback(packet_id) == PubackPacket.build(packet_id).to_bytes()
 
 
 @pytest.fixture

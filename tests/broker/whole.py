@@ -28,6 +28,7 @@ class Whole:
 
     def __init__(self, broker: str, running: Server, port: int, secrets: dict[str, str]) -> None:
         self.broker = broker
+        self.mosquitto: MosquittoServer | None = None
         self.store = running.store
         self.port = port
         self.secrets = secrets
@@ -117,6 +118,7 @@ async def whole(broker: str, directory: Path, *names: str, **settings: Any) -> A
             made = Whole(broker, running, link.port, secrets)
         else:
             made = Whole(broker, running, server.port, {name: secret(name) for name in names})
+            made.mosquitto = server
         async with made.stack:
             yield made
 
