@@ -109,7 +109,7 @@ def complete(connection: Connection, job_keys: Sequence[int], *, at: datetime) -
     """Mark those of the jobs COMPLETED for which the planner says so."""
     statement = text(
         f"SELECT id, status, target_selection, waiting, sweep, {', '.join(COUNTERS.values())} FROM jobs "
-        f"WHERE id IN (SELECT v FROM {ints(connection, 'keys')}) AND queued = 0 AND in_progress = 0"
+        f"WHERE id IN (SELECT v FROM {ints(connection, 'keys')} k) AND queued = 0 AND in_progress = 0"
     )
     done = [
         row.id

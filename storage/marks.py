@@ -120,7 +120,7 @@ def forget_announcements(connection: Connection, *, after: int, limit: int) -> i
     connection.execute(
         text(
             "UPDATE things SET notify_seq = notify_seq + 1, announced_set = '', announced_next = 0 "
-            f"WHERE id IN (SELECT v FROM {ints(connection, 'keys')})"
+            f"WHERE id IN (SELECT v FROM {ints(connection, 'keys')} k)"
         ),
         {"keys": bound(connection, keys)},
     )
@@ -152,7 +152,9 @@ def unbegun(connection: Connection, thing_names: Sequence[str]) -> list[tuple[Ex
 def _documents(connection: Connection, job_keys: set[int]) -> dict[int, str]:
     if not job_keys:
         return {}
-    statement = text(f"SELECT id, document FROM jobs WHERE id IN (SELECT v FROM {ints(connection, 'keys')})")
+    statement = text(
+        f"SELECT id, document FROM jobs WHERE id IN (SELECT v FROM {ints(connection, 'keys')} k)"
+    )
     return {
         row.id: row.document
         for row in connection.execute(statement, {"keys": bound(connection, sorted(job_keys))})

@@ -75,7 +75,7 @@ def leave(connection: Connection, group: int, things: Sequence[int], *, at: date
     gone = connection.execute(
         text(
             'DELETE FROM group_members WHERE "group" = :group '
-            f"AND thing IN (SELECT v FROM {ints(connection, 'keys')})"
+            f"AND thing IN (SELECT v FROM {ints(connection, 'keys')} k)"
         ),
         {"group": group, "keys": bound(connection, things)},
     ).rowcount
@@ -97,9 +97,9 @@ def _orphaned(connection: Connection, job: int, things: Sequence[int], *, at: da
         return
     keys = ints(connection, "things")
     parameters = {"job": job, "things": bound(connection, things)}
-    removal.remove(connection, f"e.job = :job AND e.thing IN (SELECT v FROM {keys})", parameters, at=at)
+    removal.remove(connection, f"e.job = :job AND e.thing IN (SELECT v FROM {keys} k)", parameters, at=at)
     dropped = connection.execute(
-        text(f"DELETE FROM waiting WHERE job = :job AND thing IN (SELECT v FROM {keys})"), parameters
+        text(f"DELETE FROM waiting WHERE job = :job AND thing IN (SELECT v FROM {keys} k)"), parameters
     ).rowcount
     connection.execute(
         text("UPDATE jobs SET waiting = waiting - :dropped WHERE id = :job"), {"job": job, "dropped": dropped}

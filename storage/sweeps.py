@@ -88,7 +88,7 @@ def _delete(connection: Connection, job_key: int, _sweep: Sweep, *, limit: int, 
     if rows:
         keys = bound(connection, [row.id for row in rows])
         connection.execute(
-            text(f"DELETE FROM executions WHERE id IN (SELECT v FROM {ints(connection, 'keys')})"),
+            text(f"DELETE FROM executions WHERE id IN (SELECT v FROM {ints(connection, 'keys')} k)"),
             {"keys": keys},
         )
         marks.mark(
