@@ -1,4 +1,4 @@
-"""Payloads: every member's limits, tolerance for what SDKs send, answers that are JSON (contract 3.2 to 3.4)."""
+"""Payloads: each member's limits, tolerance for what SDKs send, answers that are JSON (contract 3.2 to 3.4)."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -71,7 +71,7 @@ def test_counters_come_as_numbers_or_as_decimal_strings(member: str) -> None:
         " 1",
         "1 ",
         "0x1",
-        "١",
+        "\N{ARABIC-INDIC DIGIT ONE}",
         True,
         [],
         {},

@@ -55,6 +55,15 @@ def test_the_same_token_with_another_payload_is_another_update(begun: SyncStore)
     assert begun.execution("j", "t").status_details == {"n": "3"}
 
 
+def test_with_a_token_that_never_changes_each_payload_still_has_its_own_answer(begun: SyncStore) -> None:
+    bodies = [
+        {"clientToken": "x", "includeJobExecutionState": True, "statusDetails": {"n": n}} for n in range(3)
+    ]
+    answers = [update(begun, **body) for body in bodies]
+    assert [update(begun, **body) for body in bodies] == answers
+    assert version(begun) == 5
+
+
 def test_another_token_with_the_same_payload_is_another_update(begun: SyncStore) -> None:
     update(begun, clientToken="x")
     update(begun, clientToken="y")
