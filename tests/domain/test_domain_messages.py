@@ -1,4 +1,4 @@
-"""Payloads: each member's limits, tolerance for what SDKs send, answers that are JSON (contract 3.2 to 3.4)."""
+"""Payloads: limits of each member, what SDKs really send, answers that are JSON (contract 3.2 to 3.4)."""
 
 import json
 from datetime import UTC, datetime, timedelta
