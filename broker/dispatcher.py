@@ -132,14 +132,16 @@ class Dispatcher:
     def _finish(self, message: Received, render: Callable[[], tuple[str, bytes]]) -> None:
         """Answer and acknowledge: whatever goes wrong, nothing stays unacknowledged and nobody else waits."""
         try:
-            message.answer(*render())
+            topic, payload = render()
+        except Exception:
+            log.exception("an answer could not be written", topic=message.topic)
+            topic = rejected(message.topic)
+            payload = error_reply(JobsError("internal error"), at=self._clock())
+        try:
+            message.answer(topic, payload)
         except Exception:
             log.exception("an answer could not be given", topic=message.topic)
-            message.answer(
-                rejected(message.topic), error_reply(JobsError("internal error"), at=self._clock())
-            )
-        finally:
-            message.ack()
+        message.ack()
 
     async def _ask_store(self, requests: Sequence[Request]) -> list[device.Answer]:
         """Return an answer per request; if a batch fails for no reason of ours, each is tried alone."""
