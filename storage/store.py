@@ -154,7 +154,9 @@ class Store:
                 done.get_loop().call_soon(wake)
 
     def _unavailable(self, error: DBAPIError) -> Unavailable:
-        code = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        exact = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+        # The log's index is shared memory, not data: no room for it to grow is a full disk like any other.
+        code = sqlite3.SQLITE_FULL if exact == sqlite3.SQLITE_IOERR_SHMSIZE else exact & 0xFF
         if code == sqlite3.SQLITE_IOERR:
             self.failed.set()
         reason = _REASONS.get(code)

@@ -80,7 +80,7 @@ class StartNext:
 class Create:
     """An operator creates a job; asked again with the same id and token, the same answer comes."""
 
-    targets = (THING,)
+    targets: tuple[str, ...] = (THING,)
     asked: Asked
     body: dict[str, Any]
 

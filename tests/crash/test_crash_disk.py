@@ -7,6 +7,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import ledger
+import pytest
 from devices import Gone
 from scene import Scene
 from steps import Create, Finish
@@ -117,3 +118,36 @@ async def test_an_answer_leaves_when_its_commit_is_on_disk(scene: Scene, strace:
             await step.act(scene)
             await scene.until_rest()
         assert durable(log, answer)
+
+
+@pytest.mark.timeout(300)
+async def test_a_disk_too_full_for_the_index_of_the_log_is_survived(scene: Scene, strace: None):
+    """The index is a file of its own; it grows with the log, and that while somebody reads."""
+    pid, index = scene.server.pid, f"{scene.server.data / ledger.NAME}-shm"
+    with closing(sqlite3.connect(scene.server.data / ledger.NAME, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM jobs").fetchone()
+        inject = ("-P", index, "--inject=pwrite64:error=ENOSPC:when=1+")
+        async with traced(pid, "pwrite64", *inject):
+            last = await until_refused(scene)
+            status, _ = await scene.call("GET", "/jobs?maxResults=1")
+            assert status == 200
+        assert (scene.server.pid, scene.server.running) == (pid, True)
+    await last.repeat(scene)
+    await scene.must_be_well()
+
+
+async def until_refused(scene: Scene) -> Create:
+    """Create jobs with long documents until there is no room for one."""
+    for number in range(1000):
+        create = Create()
+        create.targets = (f"room-{number}",)
+        await create.prepare(scene)
+        create.body["document"] = {"text": "x" * 30_000}
+        status, answer = await scene.call("POST", "/jobs", create.body)
+        if status == 503:
+            assert "the disk is full" in answer["error"]
+            return create
+        assert status == 200, answer
+        create.asked.done = True
+    raise AssertionError("there was always room")

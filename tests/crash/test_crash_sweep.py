@@ -22,24 +22,29 @@ class Row(NamedTuple):
 
 
 SWEEP = (
-    Row(Finish, "pwrite64", 1, 15),
+    Row(Finish, "pwrite64", 2, 9),
     Row(Finish, "fdatasync", 1, 2),
     Row(Finish, "sendto", 1, 1),
     Row(Finish, "fcntl", 2, 3),
     Row(Finish, "epoll_wait", 3, 3),
+    Row(Finish, "recvfrom", MOST, 1),
+    Row(Finish, "futex", MOST, 1),
     Row(StartNext, "pwrite64", 4, 4),
+    Row(StartNext, "sendto", MOST, 1),
     Row(Create, "pwrite64", 3, 8),
     Row(Create, "fdatasync", 1, 2),
     Row(Create, "sendto", 1, 1),
     Row(Create, "fcntl", 3, 2),
-    Row(Cancel, "pwrite64", 4, 4),
+    Row(Cancel, "pwrite64", 4, 5),
     Row(Cancel, "fdatasync", 1, 2),
     Row(Delete, "pwrite64", 4, 6),
     Row(Delete, "fdatasync", 1, 2),
     Row(Delete, "sendto", 1, 1),
+    Row(Delete, "epoll_wait", MOST, 1),
 )
 #: The life of a job for thousands of things, killed at these calls of each of its three steps.
 WIDE_SWEEP = {"fdatasync": (1, 2, 4), "pwrite64": (300,)}
+WIDE_EVERY = {"fdatasync": range(1, MOST), "pwrite64": range(1, 10_000, 150)}
 
 
 async def crash(scene: Scene, step: Step, call: str, when: int) -> bool:
@@ -83,7 +88,7 @@ async def test_a_fan_out_killed_on_its_way_reaches_every_target_once(
     scene: Scene, strace: None, call: str, *, every_point: bool
 ):
     killed = 0
-    for when in range(1, MOST) if every_point else WIDE_SWEEP[call]:
+    for when in (WIDE_EVERY if every_point else WIDE_SWEEP)[call]:
         deaths = [await crash(scene, step(), call, when) for step in (FanOut, WideCancel, WideDelete)]
         if not any(deaths):
             break
