@@ -130,8 +130,11 @@ async def test_an_answer_that_cannot_be_given_holds_up_nobody(engine: Engine):
 async def test_an_answer_that_cannot_be_written_is_an_internal_error(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ):
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("planted")
+
     await engine.job("j", "t1")
-    monkeypatch.delattr("broker.replies.render")
+    monkeypatch.setattr("broker.replies.render", broken)
     assert (await engine.call("t1", "get"))[1]["code"] == "InternalError"
 
 
