@@ -147,7 +147,7 @@ def test_a_wrong_token_is_told_and_the_agent_ends(stage, lamp):
         stage.folder, "wrong", "agent", "--thing", lamp, "--port", str(stage.mqtt), "--token", "wrong"
     )
     assert agent.process.wait(20) == 1
-    said = f"thingjobs: 127.0.0.1:{stage.mqtt} refused the connection: "
+    said = f"thingjobs: 127.0.0.1:{stage.mqtt} refused the connection of {lamp}: "
     assert agent.complained.startswith(said)
     assert len(agent.complained.splitlines()) == 1
 

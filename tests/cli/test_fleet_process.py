@@ -120,39 +120,6 @@ def test_a_server_that_is_not_there_is_one_line():
     assert lines == [f"thingjobs: no connection to 127.0.0.1:{port}: [Errno 111] Connection refused"]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (
-            ["--tokens-file", "/no/such/file"],
-            "--tokens-file: cannot read /no/such/file: No such file or directory",
-        ),
-        (["--tokens-file", "{open}"], "--tokens-file: every user may read {open}; chmod 600 it"),
-        (["--tokens-file", "{text}"], "--tokens-file: {text} is not JSON: "),
-        (["--tokens-file", "{list}"], "--tokens-file: {list} must hold one object, thing names to tokens"),
-        (["--tokens-file", "{some}"], "--tokens-file: {some} has no token for sim-0002 (9 missing)"),
-        (["--min-duration", "5", "--max-duration", "1"], "durations must not be negative, and the shortest "),
-        (["--prefix", "a b"], "thingName 'a b' does not match "),
-        (["--prefix", "x" * 125], "thingName "),
-    ],
-)
-def test_options_that_make_no_sense_are_one_line_and_another_exit_code(tmp_path, arguments, said):
-    files = {
-        "open": ("{}", 0o644),
-        "text": ("tokens", 0o600),
-        "list": ("[]", 0o600),
-        "some": ('{"sim-0001": "x"}', 0o600),
-    }
-    paths = {name: str(tmp_path / name) for name in files}
-    for name, (content, mode) in files.items():
-        (tmp_path / name).write_text(content)
-        (tmp_path / name).chmod(mode)
-    code, lines = run(*(argument.format(**paths) for argument in arguments))
-    assert code == 2
-    assert lines[0].startswith(f"thingjobs: {said.format(**paths)}")
-    assert len(lines) == 1
-
-
 def test_more_things_than_the_system_has_sockets_for_are_refused_before_they_start():
     code, lines = run("--count", "1000", shell="ulimit -n 500 && exec")
     assert code == 2
