@@ -82,6 +82,8 @@ class JobsClient:
             self._sort(topic, payload)
         except BadReply as error:
             _log.warning("%s: ignored a message on %s: %s", self.thing_name, topic, error)
+        except Exception:  # noqa: BLE001 - a listener's fault must not reach the link
+            _log.exception("%s: a listener failed on %s", self.thing_name, topic)
 
     def _sort(self, topic: str, payload: bytes) -> None:
         if topic == self._topics.notify(self.thing_name):

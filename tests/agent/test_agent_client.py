@@ -210,6 +210,15 @@ async def test_an_answer_on_the_topic_of_another_request_is_not_taken(client, ne
     call.cancel()
 
 
+async def test_a_listener_that_fails_does_not_hurt_the_link(caplog):
+    def fails(_pending):
+        raise ValueError("a bug of the developer")
+
+    client = JobsClient("t1", on_notify=fails)
+    client.receive("$aws/things/t1/jobs/notify", b'{"jobs": {}}')
+    assert "a listener failed" in caplog.text
+
+
 async def test_notifications_reach_their_listeners(network, server):
     lists, firsts = [], []
     client = JobsClient("t1", on_notify=lists.append, on_notify_next=firsts.append)

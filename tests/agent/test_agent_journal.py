@@ -7,7 +7,7 @@ import stat
 import pytest
 
 from agent import journal as journal_module
-from agent.errors import JournalDamaged, JournalUnreadable, JournalUnwritable
+from agent.errors import JournalDamaged, JournalHeld, JournalUnreadable, JournalUnwritable
 from agent.journal import REMEMBERED, Entry, ExecutionKey, FileJournal, Record, Report, digest
 from domain.execution import Status
 
@@ -20,6 +20,20 @@ async def test_what_was_saved_is_loaded_by_another_process(tmp_path):
     record = Record(entry=ENTRY, finished=(Entry(key=KEY, digest="e"),))
     await FileJournal(tmp_path / "new" / "folder", "t1").save(record)
     assert await FileJournal(tmp_path / "new" / "folder", "t1").load() == record
+
+
+async def test_only_its_owner_may_read_a_journal(tmp_path):
+    journal = FileJournal(tmp_path, "t1")
+    await journal.save(Record(entry=ENTRY))
+    assert stat.S_IMODE(journal.path.stat().st_mode) == 0o600
+
+
+async def test_one_agent_only_works_with_a_journal(tmp_path):
+    first, other, second = (FileJournal(tmp_path, name) for name in ("t1", "t2", "t1"))
+    with first.held(), other.held(), pytest.raises(JournalHeld, match="another agent"), second.held():
+        pytest.fail("held twice")
+    with FileJournal(tmp_path, "t1").held():
+        """Free again."""
 
 
 async def test_a_thing_without_a_journal_begins_empty(tmp_path):
