@@ -11,12 +11,22 @@ from http_door import opened
 from api.connection import Deadlines
 
 HEAD = b"POST /jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n"
-SOON = Deadlines(head=0.3, idle=0.3)
+#: So late that nothing in a test can come of it.
+NEVER = 600.0
 
 
 @pytest.fixture
 def hasty(tmp_path):
-    with opened(tmp_path / "data", server={"deadlines": SOON}, body_seconds=0.3) as door:
+    """Waits long for nobody who has a head or a body to send."""
+    deadlines = Deadlines(head=0.3, idle=NEVER)
+    with opened(tmp_path / "data", server={"deadlines": deadlines}, body_seconds=0.3) as door:
+        yield door
+
+
+@pytest.fixture
+def brusque(tmp_path):
+    """Waits long for nobody who has asked already."""
+    with opened(tmp_path / "data", server={"deadlines": Deadlines(head=NEVER, idle=0.3)}) as door:
         yield door
 
 
@@ -66,29 +76,30 @@ def test_a_body_that_does_not_come_is_answered_with_408_and_the_connection_ends(
     assert b"Connection: close" in answer
 
 
-def test_a_connection_that_is_kept_and_not_used_is_dropped(hasty):
-    with hasty.socket() as wire:
+def test_a_connection_that_is_kept_and_not_used_is_dropped(brusque):
+    with brusque.socket() as wire:
         wire.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert rest(wire).startswith(b"HTTP/1.1 200 OK")
 
 
-def test_a_client_that_does_not_take_its_answer_is_dropped(hasty):
+def test_a_client_that_does_not_take_its_answer_is_dropped(brusque):
     for _ in range(2):
-        hasty.job(*(f"{n:0128}" for n in range(9_000)))
+        brusque.job(*(f"{n:0128}" for n in range(9_000)))
     with socket.socket() as wire:
         wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         wire.settimeout(30)
-        wire.connect((hasty.host, hasty.port))
+        wire.connect((brusque.host, brusque.port))
         wire.sendall(b"GET /jobs HTTP/1.1\r\nHost: localhost\r\n\r\n" * 8)
         until = time.monotonic() + 30
-        while hasty.server._connections and time.monotonic() < until:
-            assert hasty("GET", "/healthz").status == 200
+        while brusque.server._connections and time.monotonic() < until:
+            assert brusque("GET", "/healthz").status == 200
             threading.Event().wait(0.05)
-        assert not hasty.server._connections
+        assert not brusque.server._connections
 
 
 def test_one_connection_too_many_is_closed_at_once_and_there_is_room_again_later(tmp_path):
-    with opened(tmp_path / "data", server={"max_connections": 4}) as door, ExitStack() as many:
+    server = {"max_connections": 4, "deadlines": Deadlines(head=NEVER, idle=NEVER)}
+    with opened(tmp_path / "data", server=server) as door, ExitStack() as many:
         wires = [many.enter_context(door.socket()) for _ in range(4)]
         for wire in wires:
             wire.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")

@@ -178,7 +178,9 @@ def test_delete_execution_by_the_query_which_wins_a20(door):
     job = door.job("t1")
     path = f"/jobs/{job}/things/t1"
     assert door("DELETE", f"{path}?executionNumber=7", {"executionNumber": "1"}).status == 404
-    assert door.ok("DELETE", f"{path}?executionNumber=1&force=true", {"executionNumber": "7"})
+    door.device("t1", Operation.START_NEXT)
+    assert door("DELETE", f"{path}?force=false", {"force": True}).status == 409
+    assert door.ok("DELETE", f"{path}?executionNumber=1&force=true", {"executionNumber": "7", "force": False})
 
 
 def test_delete_execution_in_progress_needs_force(door):

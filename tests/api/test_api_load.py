@@ -13,7 +13,7 @@ ARN = "arn:aws-us-gov:iot:us-gov-west-1:123456789012:thing/"
 NAMES = [f"{n:0128}" for n in range(10_000)]
 
 
-@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("indent", [None, 8])
 def test_ten_thousand_arns_of_the_longest_names_fit_however_they_are_laid_out(door, indent):
     document = json.dumps({"a": "ä" * 16_000}, ensure_ascii=False)
     asked = {
