@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from invariants import check
-from sync_store import AUTO, SyncStore, names
+from sync_store import AUTO, SyncStore, listed, names
 
 from domain.errors import InvalidRequest, UnknownTarget
 from domain.execution import Status
@@ -156,6 +156,16 @@ def test_targets_are_added_to_continuous_jobs_only_and_only_new_things_get_somet
         store.do(jobs.associate, "j", ["t3"], policy=AUTO, at=store.now)
 
 
+def test_a_thing_that_was_removed_comes_back_when_it_is_named_itself(store: SyncStore) -> None:
+    store.group("g", "t")
+    store.create("j", "thinggroup/g", continuous=True)
+    store.do(groups.remove, "g", ["t"], at=store.now)
+    assert store.execution("j", "t").status == "REMOVED"
+    store.do(jobs.associate, "j", ["t"], policy=AUTO, at=store.now)
+    execution = store.execution("j", "t")
+    assert (execution.status, execution.execution_number) == ("QUEUED", 2)
+
+
 def test_a_job_may_not_grow_beyond_ten_thousand_targets(store: SyncStore) -> None:
     store.create("j", *names("t", 6), continuous=True)
     with pytest.raises(InvalidRequest, match="more than 10000 targets"):
@@ -205,6 +215,23 @@ def test_a_large_cancel_goes_on_after_a_kill_and_devices_see_it_as_done(
     counts = store.job("j").counts
     assert counts[Status.IN_PROGRESS] == (0 if force else 3)
     assert counts[Status.CANCELED] == len(many) - counts[Status.IN_PROGRESS]
+
+
+@pytest.mark.parametrize("how", ["cancel", "force", "delete"])
+def test_what_a_sweep_has_not_reached_yet_is_announced_to_nobody(
+    store: SyncStore, how: str, small_pieces: None
+) -> None:
+    many = sorted(names("t", 80))
+    store.create("j", *many)
+    store.tell()
+    if how == "delete":
+        store.do(jobs.delete, "j", force=True, at=store.now)
+    else:
+        store.do(jobs.cancel, "j", force=how == "force", at=store.now)
+    store.tell()
+    store.create("k", many[-1])
+    assert listed(store.tell()[many[-1]]["notify"]) == {"QUEUED": ["k"]}
+    assert store.ask(many[-1], "$next/get")[1]["execution"]["jobId"] == "k"
 
 
 def test_a_large_delete_goes_on_after_a_kill_and_then_frees_the_id(
