@@ -27,6 +27,8 @@ log = structlog.get_logger(__name__)
 CHUNK: Final = 500
 #: Under all wake-ups lies a poll, so that a lost one costs seconds, not a notification.
 POLL: Final = 5.0
+#: How soon it looks again for a link that was down.
+AGAIN: Final = 0.25
 
 
 class Notifier:
@@ -74,12 +76,18 @@ class Notifier:
                     await self._woken.wait()
             except TimeoutError:
                 pass
-            self._woken.clear()
             if not self._link.connected:
+                # Not cleared: whatever woke us is still to be said when the link is back.
+                await asyncio.sleep(AGAIN)
                 continue
+            self._woken.clear()
             try:
                 await self.run_once()
-            except (LinkDown, Unavailable) as error:
+            except LinkDown as error:
+                log.warning("notifications wait", reason=str(error))
+                self._woken.set()
+                await asyncio.sleep(AGAIN)
+            except Unavailable as error:
                 log.warning("notifications wait", reason=str(error))
             except Exception:
                 log.exception("notifications failed; they stay marked and are tried again")

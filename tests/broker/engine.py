@@ -25,6 +25,7 @@ class RecordingLink:
         self.said: list[tuple[str, str, Any]] = []
         self.connected = True
         self.dropped: list[str] = []
+        self.failed = 0
         self.fails: Callable[[str], bool] = lambda _topic: False
 
     async def start(self, door: object) -> None:
@@ -32,6 +33,7 @@ class RecordingLink:
 
     async def publish(self, topic: str, payload: bytes) -> None:
         if self.fails(topic):
+            self.failed += 1
             raise LinkDown("down on purpose")
         self.said.append(("publish", topic, json.loads(payload)))
 

@@ -144,6 +144,16 @@ async def test_an_update_answers_a_wrong_version_with_the_state_there_is(server:
     assert answer["executionState"] == {"status": "IN_PROGRESS", "versionNumber": 2}
 
 
+async def test_a_device_of_mqtt_5_does_a_job(server: Whole):
+    thing = await server.thing("t2", properties={"SessionExpiryInterval": 60, "ReceiveMaximum": 2})
+    await server.job("j", "t2")
+    assert (await thing.told())["notify-next"]["execution"]["jobId"] == "j"
+    assert (await thing.ask("start-next"))[1]["execution"]["versionNumber"] == 2
+    assert (await thing.ask("j/update", {"status": "SUCCEEDED", "expectedVersion": 2}))[0] == "accepted"
+    assert (await thing.told())["notify"]["jobs"] == {}
+    assert (await server.store.read(jobs.get, "j")).status == "COMPLETED"
+
+
 async def test_a_final_status_is_final_and_may_come_at_once(server: Whole, t1: Thing):
     await server.job("j", "t1")
     assert (await t1.ask("j/update", {"status": "SUCCEEDED"}))[0] == "accepted"

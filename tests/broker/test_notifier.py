@@ -1,5 +1,6 @@
 """Notifications: what is said at which change, and that none is lost (contract 3.5)."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -184,3 +185,25 @@ async def test_cancel_and_thing_deletion_reach_the_devices(engine: Engine) -> No
     await engine.settle()
     await engine.store.write(things.delete, "a", at=engine.now)
     assert await engine.settle() == []
+
+
+async def test_what_came_up_while_the_link_was_down_is_said_as_soon_as_it_is_back(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("broker.notifier.POLL", 3600.0)
+    link, notifier = engine.link, engine.notifier
+    running = asyncio.create_task(notifier.run())
+    link.connected = False
+    await engine.job("j", "t")
+    notifier.wake()
+    await asyncio.sleep(0)
+    link.connected, link.fails = True, lambda _topic: True
+    async with asyncio.timeout(10):
+        while not link.failed:  # noqa: ASYNC110 - the first attempt finds that it is gone again
+            await asyncio.sleep(0.01)
+        link.fails = lambda _topic: False
+        while len(link.said) < 2:  # noqa: ASYNC110 - the link only writes down
+            await asyncio.sleep(0.01)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert [topic.rpartition("/")[2] for _, topic, _ in link.said] == ["notify", "notify-next"]
