@@ -57,6 +57,7 @@ async def test_a_first_start_that_was_killed_is_made_good_by_the_next(
         if not died:
             break
         killed += 1
+    print(f"{killed} kills")
     assert killed >= 2
 
 
@@ -81,4 +82,5 @@ async def test_a_start_after_a_kill_may_be_killed_as_well(
             if not died:
                 break
             killed += 1
+    print(f"{killed} kills")
     assert killed >= 2

@@ -79,6 +79,7 @@ async def test_a_server_killed_at_any_call_keeps_its_promises(
         if not await crash(scene, row.step(), row.call, when):
             break
         killed += 1
+    print(f"{killed} kills")
     assert killed >= row.least
 
 
@@ -93,6 +94,7 @@ async def test_a_fan_out_killed_on_its_way_reaches_every_target_once(
         if not any(deaths):
             break
         killed += sum(deaths)
+    print(f"{killed} kills")
     assert killed >= 2 * len(WIDE_SWEEP[call])
 
 
