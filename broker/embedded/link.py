@@ -20,6 +20,7 @@ from broker.embedded.connection import Connection
 from broker.embedded.limits import Limits
 from broker.embedded.packets import Connect, Will
 from broker.embedded.parting import Parting
+from broker.embedded.places import places
 from broker.embedded.reasons import Reason
 from broker.embedded.session import Message, Overflow, Session, matches
 from broker.embedded.sessions import Sessions
@@ -58,6 +59,7 @@ class EmbeddedLink:
         self._loop = asyncio.get_running_loop()
         self._admission = Admission(authenticate, topics, self.limits, self._loop.time)
         self._sessions = Sessions(self.limits, self._loop.time)
+        self._places = 0
         self._connections: set[Connection] = set()
         self._strangers: OrderedDict[Connection, None] = OrderedDict()
         self._decisions: set[asyncio.Task[None]] = set()
@@ -91,6 +93,7 @@ class EmbeddedLink:
     async def start(self, door: Door) -> None:
         """Listen. Raises ``LinkDown`` if the address cannot be had."""
         self._door, self._takes_requests = door, True
+        self._places = places(self.limits.connections)
         try:
             self._server = await self._loop.create_server(
                 lambda: Connection(self), self._host, self._port, backlog=_BACKLOG
@@ -152,7 +155,7 @@ class EmbeddedLink:
 
     def _has_room(self) -> bool:
         """In a full house the connection that has been silent for longest goes, if one is silent."""
-        if len(self._connections) < self.limits.connections:
+        if len(self._connections) < self._places:
             return True
         if not self._strangers:
             return False
