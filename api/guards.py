@@ -16,6 +16,8 @@ from api.errors import Refusal, shown
 
 #: For probes, which carry no key and may call us by any name.
 OPEN: Final = frozenset({"/healthz", "/readyz"})
+#: The description of this API, which tells nothing of an installation; a browser has no key to show for it.
+_DESCRIPTION: Final = re.compile(r"/openapi\.json|/docs(/[a-z0-9.-]+)?")
 #: A host as HTTP writes it: a name or IPv4 address, or an IPv6 address in brackets; then perhaps a port.
 _HOST: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::([0-9]{0,5}))?")
 _LAST_PORT: Final = 65_535
@@ -35,7 +37,7 @@ def guards(options: ApiOptions) -> Middleware:
         if key is None:
             _refuse_rebinding(request, options.hosts)
             _refuse_foreign_page(request)
-        else:
+        elif not _DESCRIPTION.fullmatch(request.path):
             _refuse_without(key, request)
         if in_flight >= options.in_flight:
             raise Refusal(503, f"{options.in_flight} requests are being answered already", Retry_After="1")

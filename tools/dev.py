@@ -63,14 +63,14 @@ def thingjobs(command: str) -> Task:
     return task
 
 
-def module(name: str, *, system_packages: bool = False) -> Task:
+def module(name: str, *given: str, system_packages: bool = False) -> Task:
     """Return a task that runs a module in the environment."""
 
     def task(arguments: list[str]) -> int:
         environment.ready()
         if system_packages:
             debian.ready()
-        become([str(PYTHON), "-m", name, *arguments])
+        become([str(PYTHON), "-m", name, *given, *arguments])
 
     return task
 
@@ -174,6 +174,10 @@ TARGETS: dict[str, Target] = {
     "serve": Target("the server alone, with its embedded broker, data in ./data", thingjobs("serve")),
     "fleet": Target("simulated things against a running server (ARGS=--help)", thingjobs("fleet")),
     "test": Target('all tests (ARGS="-k word", ARGS=tests/domain)', module("pytest", system_packages=True)),
+    "crash": Target(
+        "kill -9 at every system call of what changes state (twenty minutes)",
+        module("pytest", "tests/crash", "--crash-points=all", "-rP", system_packages=True),
+    ),
     "check": Target("lint, format, types, layering: all that is read and not run", check),
     "format": Target("rewrite the source in the house's format", tidy),
     "bench": Target("measure and print a table (ARGS=--help)", module("bench", system_packages=True)),

@@ -36,8 +36,13 @@ def test_every_operation_but_the_probes_needs_the_key(locked, route):
     assert locked(route.method, path, headers=bearer(KEY)).status != 401
 
 
+@pytest.mark.parametrize("path", ["/openapi.json", "/docs", "/docs/start.js", "/docs/swagger-ui.css"])
+def test_the_description_of_the_api_needs_no_key_since_a_browser_has_none(locked, path):
+    assert locked("GET", path).status == 200
+
+
 @pytest.mark.parametrize(
-    "path", ["/nothing", "/docs", "/docs/start.js", "/openapi.json", "//", "/healthz/", "/healthz/x"]
+    "path", ["/nothing", "//", "/healthz/", "/healthz/x", "/docs/../jobs", "/docs/a/b", "/openapi.json/", "/"]
 )
 def test_a_stranger_learns_nothing_not_even_what_is_not_there(locked, path):
     assert locked("GET", path).status == 401
