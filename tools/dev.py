@@ -115,7 +115,16 @@ HEADER = "# Hash-locked for Python 3.11 to 3.14, no URLs. Made anew by `make loc
 #: Lock -> what it covers. The image's takes the versions that the whole one has found.
 LOCKS = {
     "requirements.lock": ["--all-extras", "--group", "dev"],
-    "deploy/requirements.lock": ["--extra", "docs", "--extra", "postgres", "--extra", "speed", "-c", "requirements.lock"],
+    "deploy/requirements.lock": [
+        "--extra",
+        "docs",
+        "--extra",
+        "postgres",
+        "--extra",
+        "speed",
+        "-c",
+        "requirements.lock",
+    ],
 }
 
 
