@@ -39,7 +39,7 @@ def show(rows: Sequence[Row | Skipped]) -> None:
         spread = f"{figure(min(row.rounds))}-{figure(max(row.rounds))} of {len(row.rounds)}"
         goal = "" if row.goal is None else f"{row.goal.relation} {row.goal.limit:g}"
         table.add_row(row.letter, row.what, figure(row.value), row.unit, spread, goal, row.verdict)
-    console = Console(width=None if sys.stdout.isatty() else 132)
+    console = Console(width=None if sys.stdout.isatty() else 160)
     console.print(table)
     for row in rows:
         if isinstance(row, Row) and row.notes:
