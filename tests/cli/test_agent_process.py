@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from zlib import crc32
 
 import psutil
 import pytest
@@ -24,7 +25,7 @@ def stage(shared):
 @pytest.fixture
 def lamp(request):
     """A thing of this test's own; its jobs begin with its name."""
-    return f"lamp-{abs(hash(request.node.name)) % 10**9}"
+    return f"lamp-{crc32(request.node.name.encode())}"
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import re
 import signal
 import socket
 import subprocess
+from zlib import crc32
 
 import pytest
 from stage import THINGJOBS, Stage
@@ -27,8 +28,8 @@ def stage(shared):
 
 @pytest.fixture
 def fleet(stage, request):
-    """Start a fleet whose things are this test's own; its names are in ``names``."""
-    prefix = f"sim{abs(hash(request.node.name)) % 10**9}"
+    """Start a fleet whose things are this test's own and always the same: their names are their luck."""
+    prefix = f"sim{crc32(request.node.name.encode())}"
     names = [f"{prefix}-{number:04}" for number in range(1, COUNT + 1)]
     tokens = stage.folder / f"{prefix}.json"
 
