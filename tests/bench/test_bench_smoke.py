@@ -53,3 +53,16 @@ def test_a_measure_that_does_not_exist_is_refused_by_name():
     assert done.returncode == 2
     assert "'warp'" in done.stderr
     assert "updates" in done.stderr
+
+
+def test_the_document_describes_every_measure_and_row():
+    from bench.__main__ import MEASURES
+
+    text = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+    described, row = {}, ""
+    for line in text.partition("## The measures")[2].partition("## The figures")[0].splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) == 3 and len(cells[1]) == 1:
+            row = cells[0].strip("`") or row
+            described[row] = described.get(row, "") + cells[1]
+    assert described == {name: measure.letters for name, measure in MEASURES.items()}
