@@ -10,8 +10,7 @@ from typing import Final
 import structlog
 
 from domain.errors import Unavailable
-from domain.planner import Action, Complete, Expire, Release, Sweep
-from storage import agenda, changes, rollouts, sweeps
+from storage import agenda, pacing
 from storage.store import Store
 
 log = structlog.get_logger(__name__)
@@ -62,25 +61,19 @@ class Scheduler:
     async def tick(self) -> int:
         """Do one bounded piece of everything that is due; return how many actions that was."""
         at = self._clock()
-        items = await self._store.read(agenda.read, at=at)
         done = 0
-        for item in items:
-            for action in item.actions:
-                await self._act(item.job_key, action, at)
-                done += 1
-        self._next = await self._store.read(agenda.next_deadline)
+        for item in await self._store.read(agenda.due, at=at):
+            done += await self._act(item, at)
+        self._next = await self._store.read(agenda.next_look)
         self.last_tick_at = at
         return done
 
-    async def _act(self, job_key: int, action: Action, at: datetime) -> None:
-        match action:
-            case Release():
-                released = await self._store.write(rollouts.release, job_key, at=at)
-                log.info("released", job=job_key, executions=released)
-            case Expire():
-                expired = await self._store.write(agenda.expire, job_key, at=at)
-                log.info("timed out", job=job_key, executions=expired)
-            case Sweep():
-                await self._store.write(sweeps.go_on, job_key, at=at)
-            case Complete():
-                await self._store.write(changes.complete, [job_key], at=at)
+    async def _act(self, item: agenda.Item, at: datetime) -> int:
+        """Act on one job; one that fails must not keep the others waiting."""
+        try:
+            return await self._store.write(pacing.act, item.job_key, next_deadline_at=item.deadline_at, at=at)
+        except Unavailable:
+            raise
+        except Exception:
+            log.exception("a job could not be acted on; it is tried again", job=item.job_key)
+            return 0

@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from domain.details import first_control
 from domain.errors import InvalidRequest, WrongJobState
 from domain.execution import PENDING, Status
 from domain.timeouts import MAX_MINUTES, MIN_MINUTES
+
+if TYPE_CHECKING:
+    from domain.pacing import Pacing
 
 MAX_TEXT: Final = 2028
 MAX_TARGETS: Final = 10_000
@@ -51,6 +54,7 @@ class NewJob:
     template_id: str | None = None
     description: str | None = None
     timeout_config: Mapping[str, Any] = field(default_factory=dict)
+    pacing: Pacing | None = None
     client_token: str | None = None
 
 
@@ -72,6 +76,7 @@ class Job:
     force_canceled: bool = False
     template_id: str | None = None
     timeout_config: Mapping[str, Any] = field(default_factory=dict)
+    pacing: Pacing | None = None
     is_concurrent: bool = False
 
     @property
@@ -88,6 +93,7 @@ class Template:
     description: str
     created_at: datetime
     timeout_config: Mapping[str, Any] = field(default_factory=dict)
+    pacing: Pacing | None = None
 
 
 def in_progress_limit(timeout_config: Mapping[str, Any]) -> timedelta | None:

@@ -16,12 +16,12 @@ from sqlalchemy import Connection, text
 
 from domain.errors import Unavailable
 from domain.execution import Cause, Execution, Status
-from domain.job import JobStatus, TargetSelection
-from domain.planner import Complete, Pace, plan
-from storage import marks, rows
+from domain.planner import Complete, plan
+from storage import marks, retries, rows
 from storage.lists import bound, ints
 from storage.many import execute_many
 from storage.millis import to_millis
+from storage.paces import COLUMNS, counts_of, executed, pace
 from storage.rows import Stored
 from storage.signals import Signal, raise_after_commit
 from storage.tables import COUNTERS
@@ -78,6 +78,8 @@ def write(connection: Connection, changes: Sequence[Change], *, at: datetime) ->
         raise_after_commit(connection, Signal.AGENDA)
     moves = [c for c in changes if c.after.status is not c.stored.execution.status]
     marks.mark(connection, (change.stored.thing_key for change in moves))
+    # Before the counters: a job that owes a retry is not complete.
+    retries.owe(connection, [(change.stored, change.after) for change in moves], at=at)
     count(connection, tally(moves), at=at)
 
 
@@ -102,42 +104,45 @@ def count(connection: Connection, deltas: Mapping[int, Mapping[Status, int]], *,
             for key in sorted(deltas)
         ],
     )
+    _look_soon(connection, [key for key in sorted(deltas) if executed(deltas[key])])
     complete(connection, sorted(deltas), at=at)
+
+
+def _look_soon(connection: Connection, job_keys: Sequence[int]) -> None:
+    """Have the clock look at jobs whose abort or rate depends on how executions end."""
+    if not job_keys:
+        return
+    looked = connection.execute(_LOOK_SOON, [{"key": key} for key in job_keys])
+    if looked.rowcount:
+        raise_after_commit(connection, Signal.AGENDA)
+
+
+_LOOK_SOON: Final = text(
+    "UPDATE jobs SET look_at = 0 WHERE id = :key AND pacing <> '{}' "
+    "AND (waiting > 0 OR pacing LIKE '%\"abortConfig\"%') AND status IN ('IN_PROGRESS', 'SCHEDULED')"
+)
 
 
 def complete(connection: Connection, job_keys: Sequence[int], *, at: datetime) -> None:
     """Mark those of the jobs COMPLETED for which the planner says so."""
     statement = text(
-        f"SELECT id, status, target_selection, waiting, sweep, {', '.join(COUNTERS.values())} FROM jobs "
+        f"SELECT {COLUMNS} FROM jobs "
         f"WHERE id IN (SELECT v FROM {ints(connection, 'keys')} k) AND queued = 0 AND in_progress = 0"
     )
     done = [
         row.id
         for row in connection.execute(statement, {"keys": bound(connection, job_keys)})
-        if Complete() in plan(_pace(row), counts_of(row), at)
+        if Complete() in plan(pace(row), counts_of(row), at).actions
     ]
     if done:
         connection.execute(
             text(
                 "UPDATE jobs SET status = 'COMPLETED', completed_at = :at, last_updated_at = :at "
-                "WHERE id = :key AND status = 'IN_PROGRESS'"
+                "WHERE id = :key AND status IN ('IN_PROGRESS', 'SCHEDULED')"
             ),
             [{"key": key, "at": to_millis(at)} for key in done],
         )
         raise_after_commit(connection, Signal.EVENTS)
-
-
-def counts_of(row: Any) -> dict[Status, int]:
-    return {status: getattr(row, column) for status, column in COUNTERS.items()}
-
-
-def _pace(row: Any) -> Pace:
-    return Pace(
-        status=JobStatus(row.status),
-        target_selection=TargetSelection(row.target_selection),
-        rolled_out=row.waiting == 0,
-        sweeping=bool(row.sweep),
-    )
 
 
 def _columns(change: Change) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -11,7 +12,7 @@ from sqlalchemy import Connection, text
 from domain.errors import InvalidStateTransition, NotFound
 from domain.execution import PENDING, Cause, Execution, Status
 from domain.timeouts import expire, is_due
-from storage import changes, jobs, marks, rows, things
+from storage import changes, jobs, marks, rollouts, rows, things
 from storage.pages import Page, cut, size, start
 from storage.rows import Stored
 
@@ -138,7 +139,22 @@ def delete(
             f"The execution of job {job_id} on thing {thing_name} is IN_PROGRESS; deleting it needs force",
             entry.execution.state,
         )
+    latest = _find(connection, job_id, thing_name, None)
     connection.execute(text("DELETE FROM executions WHERE id = :key"), {"key": entry.key})
     if status in PENDING:
         marks.mark(connection, [entry.thing_key])
-    changes.count(connection, {entry.job_key: {status: -1}}, at=at)
+    if entry.key != latest.key:
+        rollouts.supersede(connection, entry.job_key, {status: -1})
+        return
+    moved = Counter({status: -1})
+    before = connection.execute(
+        text(
+            "SELECT status FROM executions WHERE job = :job AND thing = :thing ORDER BY number DESC LIMIT 1"
+        ),
+        {"job": entry.job_key, "thing": entry.thing_key},
+    ).scalar()
+    if before is not None:
+        # The one before counts again.
+        moved[Status(before)] += 1
+        rollouts.supersede(connection, entry.job_key, {Status(before): -1})
+    changes.count(connection, {entry.job_key: moved}, at=at)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from datetime import datetime
-from hashlib import sha256
 from typing import Any, Final
 from uuid import uuid4
 
@@ -14,13 +11,14 @@ from pydantic_core import from_json, to_json
 from sqlalchemy import Connection, text
 
 from domain import job as rules
-from domain.documents import document_text
-from domain.errors import AlreadyExists, InvalidRequest, NotFound, WrongJobState
+from domain import schedule
+from domain.errors import InvalidRequest, NotFound, WrongJobState
 from domain.job import MAX_TARGETS, Job, JobStatus, NewJob, TargetSelection
 from domain.names import job_id as checked_job_id
-from storage import rollouts, sweeps, targets, templates
-from storage.changes import counts_of
+from domain.pacing import parse
+from storage import orders, pacing, rollouts, sweeps, targets
 from storage.millis import from_millis, to_millis
+from storage.paces import counts_of
 from storage.pages import Page, cut, size, start
 from storage.policy import Policy
 from storage.signals import Signal, raise_after_commit
@@ -28,8 +26,6 @@ from storage.sweeps import Sweep
 
 #: A page of jobs ends early rather than carry more targets than this.
 _TARGETS_A_PAGE: Final = 20_000
-#: A client token is remembered as long as its job.
-_MAX_TOKEN: Final = 64
 
 
 def create(connection: Connection, job: NewJob, *, policy: Policy, at: datetime) -> Job:
@@ -39,14 +35,15 @@ def create(connection: Connection, job: NewJob, *, policy: Policy, at: datetime)
     Raises ``AlreadyExists`` for the same id or token with other content, ``NotFound`` for an unknown
     template, ``UnknownTarget``, ``InvalidRequest``.
     """
-    _check_token(job.client_token)
+    orders.check_token(job.client_token)
     wanted_id = None if job.job_id is None else checked_job_id(job.job_id)
-    # ASCII: what is no text at all (a lone surrogate) is for the checks below to refuse.
-    digest = sha256(json.dumps(asdict(job)).encode()).hexdigest()
-    existing = _existing(connection, job, digest)
+    digest = orders.digest(job)
+    existing = orders.existing(connection, job, digest)
     if existing is not None:
         return get(connection, existing)
-    document, description, timeouts = _content(connection, job)
+    document, description, timeouts, paced = orders.content(connection, job)
+    if paced.scheduling_config is not None:
+        schedule.check(paced.scheduling_config, job.target_selection, at=at, lead=policy.schedule_lead)
     resolved = targets.resolve(connection, job.targets, policy=policy, at=at)
     job_id = wanted_id or str(uuid4())
     key = int(
@@ -58,6 +55,8 @@ def create(connection: Connection, job: NewJob, *, policy: Policy, at: datetime)
                 "document": document,
                 "description": description,
                 "timeout_config": to_json(dict(timeouts)).decode(),
+                "pacing": paced.text,
+                "status": orders.first_status(paced).value,
                 "template_id": job.template_id,
                 "client_token": job.client_token,
                 "digest": digest,
@@ -68,61 +67,17 @@ def create(connection: Connection, job: NewJob, *, policy: Policy, at: datetime)
     )
     _add_targets(connection, key, resolved, first=0)
     rollouts.wait_for_release(connection, key, targets.latch(connection, key, resolved))
-    rollouts.release(connection, key, at=at)
+    pacing.act(connection, key, at=at)
     raise_after_commit(connection, Signal.EVENTS)
     return get(connection, job_id)
 
 
 _INSERT: Final = text(
-    "INSERT INTO jobs (job_id, target_selection, status, document, description, timeout_config, template_id, "
-    "client_token, request_digest, target_count, created_at, last_updated_at) VALUES (:job_id, "
-    ":target_selection, 'IN_PROGRESS', :document, :description, :timeout_config, :template_id, "
+    "INSERT INTO jobs (job_id, target_selection, status, document, description, timeout_config, pacing, "
+    "template_id, client_token, request_digest, target_count, created_at, last_updated_at) VALUES (:job_id, "
+    ":target_selection, :status, :document, :description, :timeout_config, :pacing, :template_id, "
     ":client_token, :digest, :target_count, :at, :at) RETURNING id"
 )
-
-
-def _check_token(token: str | None) -> None:
-    if token is not None and not (1 <= len(token) <= _MAX_TOKEN and token.isascii() and token.isprintable()):
-        raise InvalidRequest(
-            f"clientToken {token[:64]!r} is not 1 to {_MAX_TOKEN} printable ASCII characters"
-        )
-
-
-def _existing(connection: Connection, job: NewJob, digest: str) -> str | None:
-    """Return the id of the job this call has created before, or None."""
-    for column, value in (("job_id", job.job_id), ("client_token", job.client_token)):
-        row = (
-            value
-            and connection.execute(
-                text(f"SELECT job_id, request_digest, status FROM jobs WHERE {column} = :value"),
-                {"value": value},
-            ).one_or_none()
-        )
-        if row and (row.request_digest != digest or row.status == JobStatus.DELETION_IN_PROGRESS):
-            noun = "Job" if column == "job_id" else "A job with clientToken"
-            raise AlreadyExists(f"{noun} {value} already exists with other content")
-        if row:
-            return str(row.job_id)
-    return None
-
-
-def _content(connection: Connection, job: NewJob) -> tuple[str, str | None, Mapping[str, Any]]:
-    """Return document, description and time-outs; what the job does not say comes from its template."""
-    template = None if job.template_id is None else templates.get(connection, job.template_id)
-    if job.document is not None:
-        document = document_text(job.document)
-    elif template is not None:
-        document = template.document
-    else:
-        raise InvalidRequest("document is required")
-    description = job.description if job.description is None else rules.text("description", job.description)
-    if template is None:
-        return document, description, rules.timeout_config(dict(job.timeout_config))
-    return (
-        document,
-        template.description if description is None else description,
-        rules.timeout_config(dict(job.timeout_config)) or template.timeout_config,
-    )
 
 
 def _add_targets(
@@ -246,22 +201,14 @@ def cancel(
     """
     job = get(connection, job_id)
     rules.refuse_cancel(job_id, job.status, job.counts, force=force)
-    connection.execute(
-        text(
-            "UPDATE jobs SET status = 'CANCELED', last_updated_at = :at, "
-            "comment = COALESCE(:comment, comment), reason_code = COALESCE(:reason, reason_code), "
-            "force_canceled = :force WHERE job_id = :id"
-        ),
-        {
-            "id": job_id,
-            "at": to_millis(at),
-            "comment": None if comment is None else rules.text("comment", comment),
-            "reason": reason_code,
-            "force": force,
-        },
+    sweeps.cancel(
+        connection,
+        key_of(connection, job_id),
+        comment=None if comment is None else rules.text("comment", comment),
+        reason_code=reason_code,
+        force=force,
+        at=at,
     )
-    sweep = Sweep.FORCE_CANCEL if force else Sweep.CANCEL
-    sweeps.begin(connection, key_of(connection, job_id), sweep, at=at)
     return get(connection, job_id)
 
 
@@ -316,7 +263,7 @@ def associate(
         },
     )
     rollouts.wait_for_release(connection, key, targets.latch(connection, key, fresh))
-    rollouts.release(connection, key, at=at)
+    pacing.act(connection, key, at=at)
     return get(connection, job_id)
 
 
@@ -339,5 +286,6 @@ def _job(connection: Connection, row: Any) -> Job:
         force_canceled=bool(row.force_canceled),
         template_id=row.template_id,
         timeout_config=from_json(row.timeout_config),
+        pacing=parse(row.pacing),
         is_concurrent=row.waiting > 0 or bool(row.sweep),
     )

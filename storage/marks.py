@@ -55,6 +55,18 @@ def mark(connection: Connection, thing_keys: Iterable[int]) -> None:
     raise_after_commit(connection, Signal.MARKS)
 
 
+def mark_queued(connection: Connection, job_key: int) -> None:
+    """Mark every thing on which this job is QUEUED."""
+    connection.execute(
+        text(
+            "UPDATE things SET notify_seq = notify_seq + 1 WHERE id IN "
+            "(SELECT thing FROM executions WHERE job = :job AND status = 'QUEUED')"
+        ),
+        {"job": job_key},
+    )
+    raise_after_commit(connection, Signal.MARKS)
+
+
 def dirty(connection: Connection, *, limit: int, after: int = 0) -> list[Dirty]:
     """Return up to ``limit`` marked things in key order after ``after``, each with its current list."""
     marked = connection.execute(

@@ -40,8 +40,11 @@ def queue_order(entry: Stored) -> tuple[bool, int, int]:
 def visible(entry: Stored) -> bool:
     """Return whether a device may still see this pending execution.
 
-    A cancel or delete that is still working through a large job counts as done for each of its things.
+    A cancel or delete that is still working through a large job counts as done for each of its things. What
+    is QUEUED of a job whose window is shut is hidden until it opens (contract 2.11).
     """
+    if entry.job_status is JobStatus.SCHEDULED and entry.execution.status is Status.QUEUED:
+        return False
     if entry.job_status is JobStatus.DELETION_IN_PROGRESS:
         return False
     if entry.sweep == "FORCE_CANCEL":

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from domain.registry import Registration
+from domain.schedule import LEAD
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,3 +14,5 @@ class Policy:
     """What an installation allows."""
 
     registration: Registration = Registration.AUTO
+    #: How far ahead a job's start and end must lie.
+    schedule_lead: timedelta = LEAD

@@ -18,7 +18,7 @@ from storage.millis import from_millis, to_millis
 COLUMNS: Final = (
     "e.id, e.job, e.thing, j.job_id, t.name, e.status, e.number, e.version, e.status_details, "
     "e.queued_at, e.started_at, e.last_updated_at, e.in_progress_deadline_at, e.step_deadline_at, "
-    "e.attempt, e.force_canceled, e.replies, j.status, j.sweep, j.timeout_config"
+    "e.attempt, e.force_canceled, e.replies, j.status, j.sweep, j.timeout_config, j.pacing"
 )
 JOINS: Final = "JOIN things t ON t.id = e.thing JOIN jobs j ON j.id = e.job"
 
@@ -35,13 +35,14 @@ class Stored:
     job_status: JobStatus
     sweep: str
     in_progress_limit: timedelta | None
+    pacing: str
 
 
 def stored(row: Sequence[Any]) -> Stored:
     (
         key, job_key, thing_key, job_id, thing_name, status, number, version, details,
         queued_at, started_at, last_updated_at, in_progress_deadline_at, step_deadline_at,
-        attempt, force_canceled, replies, job_status, sweep, timeouts,
+        attempt, force_canceled, replies, job_status, sweep, timeouts, pacing,
     ) = row  # fmt: skip
     execution = Execution(
         job_id=job_id,
@@ -59,7 +60,7 @@ def stored(row: Sequence[Any]) -> Stored:
         attempt=attempt,
     )
     limit = None if timeouts == "{}" else in_progress_limit(from_json(timeouts))
-    return Stored(key, job_key, thing_key, execution, replies, JobStatus(job_status), sweep, limit)
+    return Stored(key, job_key, thing_key, execution, replies, JobStatus(job_status), sweep, limit, pacing)
 
 
 def select(

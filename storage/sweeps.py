@@ -11,8 +11,9 @@ from typing import Final
 from sqlalchemy import Connection, text
 
 from domain.execution import Cause, Status
-from storage import changes, marks
+from storage import changes, marks, rollouts
 from storage.lists import bound, ints
+from storage.millis import to_millis
 from storage.rows import Stored, select
 from storage.signals import Signal, raise_after_commit
 
@@ -32,14 +33,35 @@ _CAUSE: Final = {Sweep.CANCEL: Cause.CANCEL, Sweep.FORCE_CANCEL: Cause.FORCED_CA
 _STATUSES: Final = {Sweep.CANCEL: (Status.QUEUED,), Sweep.FORCE_CANCEL: (Status.QUEUED, Status.IN_PROGRESS)}
 
 
+def cancel(
+    connection: Connection,
+    job_key: int,
+    *,
+    comment: str | None = None,
+    reason_code: str | None = None,
+    force: bool = False,
+    at: datetime,
+) -> None:
+    """Cancel a job whatever its status: that changes at once, its executions in chunks (contract 2.3)."""
+    connection.execute(
+        text(
+            "UPDATE jobs SET status = 'CANCELED', last_updated_at = :at, "
+            "comment = COALESCE(:comment, comment), reason_code = COALESCE(:reason, reason_code), "
+            "force_canceled = :force WHERE id = :job"
+        ),
+        {"job": job_key, "at": to_millis(at), "comment": comment, "reason": reason_code, "force": force},
+    )
+    begin(connection, job_key, Sweep.FORCE_CANCEL if force else Sweep.CANCEL, at=at)
+
+
 def begin(connection: Connection, job_key: int, sweep: Sweep, *, at: datetime) -> None:
     """Record the sweep, stop the rollout, and do the first chunk at once."""
-    connection.execute(text("DELETE FROM waiting WHERE job = :job"), {"job": job_key})
+    rollouts.stop(connection, job_key)
     connection.execute(
-        text("UPDATE jobs SET sweep = :sweep, waiting = 0 WHERE id = :job"),
+        text("UPDATE jobs SET sweep = :sweep, look_at = 0 WHERE id = :job"),
         {"job": job_key, "sweep": sweep.value},
     )
-    # A small job is swept on the spot, a large one by the scheduler.
+    # A small job is swept on the spot, a large one by the clock.
     for _ in range(4):
         if not go_on(connection, job_key, at=at):
             return
@@ -82,7 +104,11 @@ def end(connection: Connection, entries: Sequence[Stored], to: Status, cause: Ca
 
 def _delete(connection: Connection, job_key: int, _sweep: Sweep, *, limit: int, at: datetime) -> bool:
     rows = connection.execute(
-        text("SELECT id, thing, status FROM executions WHERE job = :job ORDER BY id LIMIT :limit"),
+        text(
+            "SELECT e.id, e.thing, e.status, e.number = (SELECT max(l.number) FROM executions l "
+            "WHERE l.job = e.job AND l.thing = e.thing) AS latest "
+            "FROM executions e WHERE e.job = :job ORDER BY e.id LIMIT :limit"
+        ),
         {"job": job_key, "limit": limit},
     ).all()
     if rows:
@@ -94,7 +120,7 @@ def _delete(connection: Connection, job_key: int, _sweep: Sweep, *, limit: int, 
         marks.mark(
             connection, (row.thing for row in rows if row.status in (Status.QUEUED, Status.IN_PROGRESS))
         )
-        gone = Counter(Status(row.status) for row in rows)
+        gone = Counter(Status(row.status) for row in rows if row.latest)
         changes.count(connection, {job_key: {status: -number for status, number in gone.items()}}, at=at)
         return True
     # Events go with their job; they are many, so they too go in chunks.

@@ -38,6 +38,11 @@ Millis: Final = BigInteger()
 
 #: The column of ``jobs`` that counts the executions of each status.
 COUNTERS: Final = {status: status.value.lower() for status in Status}
+#: The column that counts ended executions of each status which a later one of the same thing has replaced.
+SUPERSEDED: Final = {
+    status: f"superseded_{status.value.lower()}"
+    for status in (Status.SUCCEEDED, Status.FAILED, Status.REJECTED, Status.TIMED_OUT)
+}
 
 meta = Table(
     "meta",
@@ -111,6 +116,8 @@ jobs = Table(
     Column("document", Text, nullable=False),
     Column("description", Text),
     Column("timeout_config", Text, nullable=False, server_default="{}"),
+    # Rollout, abort, retry and schedule, as JSON (domain.pacing).
+    Column("pacing", Text, nullable=False, server_default="{}"),
     Column("template_id", Text),
     Column("comment", Text),
     Column("reason_code", Text),
@@ -127,6 +134,13 @@ jobs = Table(
     # What a cancel or delete still has to do to the executions: '' when nothing.
     Column("sweep", Text, nullable=False, server_default=""),
     *(Column(name, Integer, nullable=False, server_default="0") for name in COUNTERS.values()),
+    *(Column(name, Integer, nullable=False, server_default="0") for name in SUPERSEDED.values()),
+    # The rollout so far: all executions it has made, and those of the running minute.
+    Column("released", BigInteger, nullable=False, server_default="0"),
+    Column("minute_at", Millis),
+    Column("minute_released", Integer, nullable=False, server_default="0"),
+    # When the clock must look at the job again; 0 is at once, null is never.
+    Column("look_at", Millis),
     CheckConstraint("waiting >= 0 AND queued >= 0 AND in_progress >= 0", name="counts"),
     Index("ix_jobs_status_id", "status", "id"),
     Index("ix_jobs_target_selection_id", "target_selection", "id"),
@@ -134,10 +148,10 @@ jobs = Table(
     sqlite_autoincrement=True,
 )
 Index(
-    "ix_jobs_unsettled",
-    jobs.c.id,
-    sqlite_where=text("waiting > 0 OR sweep <> ''"),
-    postgresql_where=text("waiting > 0 OR sweep <> ''"),
+    "ix_jobs_look_at",
+    jobs.c.look_at,
+    sqlite_where=text("look_at IS NOT NULL"),
+    postgresql_where=text("look_at IS NOT NULL"),
 )
 
 job_targets = Table(
@@ -158,6 +172,8 @@ waiting = Table(
     metadata,
     Column("job", Key, ForeignKey("jobs.id"), primary_key=True),
     Column("thing", Key, ForeignKey("things.id"), primary_key=True, index=True),
+    # Which retry its next execution is; 0 for a first one.
+    Column("attempt", Integer, nullable=False, server_default="0"),
     sqlite_with_rowid=False,
 )
 
@@ -230,6 +246,7 @@ templates = Table(
     Column("document", Text, nullable=False),
     Column("description", Text, nullable=False),
     Column("timeout_config", Text, nullable=False, server_default="{}"),
+    Column("pacing", Text, nullable=False, server_default="{}"),
     Column("created_at", Millis, nullable=False),
     sqlite_autoincrement=True,
 )

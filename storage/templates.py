@@ -15,6 +15,7 @@ from domain.documents import document_text
 from domain.errors import AlreadyExists, NotFound
 from domain.job import Template
 from domain.names import template_id as checked_template_id
+from domain.pacing import UNPACED, Pacing, parse
 from storage.millis import from_millis, to_millis
 from storage.pages import Page, cut, size, start
 
@@ -26,6 +27,7 @@ def create(
     document: str,
     description: str,
     timeout_config: Mapping[str, Any] | None = None,
+    pacing: Pacing = UNPACED,
     at: datetime,
 ) -> Template:
     """Keep a template. Raises ``AlreadyExists`` for an id that is taken, ``InvalidRequest``."""
@@ -35,14 +37,15 @@ def create(
         raise AlreadyExists(f"Job template {name} already exists")
     connection.execute(
         text(
-            "INSERT INTO templates (template_id, document, description, timeout_config, created_at) "
-            "VALUES (:id, :document, :description, :timeout_config, :at)"
+            "INSERT INTO templates (template_id, document, description, timeout_config, pacing, created_at) "
+            "VALUES (:id, :document, :description, :timeout_config, :pacing, :at)"
         ),
         {
             "id": name,
             "document": document_text(document),
             "description": rules.text("description", description),
             "timeout_config": to_json(rules.timeout_config(dict(timeout_config or {}))).decode(),
+            "pacing": pacing.text,
             "at": to_millis(at),
         },
     )
@@ -87,4 +90,5 @@ def _template(row: Any) -> Template:
         description=row.description,
         created_at=from_millis(row.created_at),
         timeout_config=from_json(row.timeout_config),
+        pacing=parse(row.pacing),
     )

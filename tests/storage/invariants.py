@@ -10,6 +10,8 @@ from domain.execution import TERMINAL
 PENDING = "('QUEUED', 'IN_PROGRESS')"
 STATUSES = ("QUEUED", "IN_PROGRESS", "SUCCEEDED", "FAILED", "TIMED_OUT", "REJECTED", "REMOVED", "CANCELED")
 
+EXECUTED = ("SUCCEEDED", "FAILED", "REJECTED", "TIMED_OUT")
+
 
 def check(store: SyncStore) -> None:
     """Raise ``AssertionError`` with the rows at fault."""
@@ -29,16 +31,17 @@ def nothing(store: SyncStore, what: str, statement: str) -> None:
 
 
 def counters_are_the_rows(store: SyncStore) -> None:
-    counted: dict[int, dict[str, int]] = defaultdict(dict)
-    for job, status, number in store.rows(
-        "SELECT job, status, count(*) FROM executions GROUP BY job, status"
-    ):
-        counted[job][status] = number
+    """Things by their latest execution, and what later executions have replaced."""
     waiting = dict(store.rows("SELECT job, count(*) FROM waiting GROUP BY job"))
-    columns = ", ".join(status.lower() for status in STATUSES)
-    for job, waits, *kept in store.rows(f"SELECT id, waiting, {columns} FROM jobs"):
-        assert dict(zip(STATUSES, kept, strict=True)) == {s: counted[job].get(s, 0) for s in STATUSES}, job
-        assert waits == waiting.get(job, 0), job
+    for prefix, statuses, latest in (("", STATUSES, "="), ("superseded_", EXECUTED, "<")):
+        counted: dict[int, dict[str, int]] = defaultdict(dict)
+        for job, status, number in store.rows(_COUNTED.format(latest=latest)):
+            counted[job][status] = number
+        columns = ", ".join(f"{prefix}{status.lower()}" for status in statuses)
+        for job, waits, *kept in store.rows(f"SELECT id, waiting, {columns} FROM jobs"):
+            found = {status: counted[job].get(status, 0) for status in statuses}
+            assert dict(zip(statuses, kept, strict=True)) == found, (job, prefix)
+            assert waits == waiting.get(job, 0), job
 
 
 def versions_have_no_gaps(store: SyncStore) -> None:
@@ -69,6 +72,11 @@ def versions_have_no_gaps(store: SyncStore) -> None:
         assert (last[0], last[2]) == (version, status), (job, thing, number, last)
 
 
+_COUNTED = (
+    "SELECT e.job, e.status, count(*) FROM executions e JOIN jobs j ON j.id = e.job "
+    "WHERE j.status <> 'DELETION_IN_PROGRESS' AND e.number {latest} (SELECT max(l.number) FROM executions l "
+    "WHERE l.job = e.job AND l.thing = e.thing) GROUP BY e.job, e.status"
+)
 _TWICE = (
     f"SELECT job, thing FROM executions WHERE status IN {PENDING} GROUP BY job, thing HAVING count(*) > 1"
 )

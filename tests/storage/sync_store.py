@@ -15,7 +15,20 @@ from domain.execution import Execution
 from domain.job import Job, NewJob, TargetSelection
 from domain.messages import Refused, notify, notify_next, parse_request
 from domain.topics import Topics
-from storage import agenda, device, executions, groups, jobs, marks, rollouts, schema, sqlite, sweeps
+from storage import (
+    agenda,
+    device,
+    executions,
+    expiry,
+    groups,
+    jobs,
+    marks,
+    pacing,
+    rollouts,
+    schema,
+    sqlite,
+    sweeps,
+)
 from storage.marks import Settled
 from storage.policy import Policy
 
@@ -127,8 +140,19 @@ class SyncStore:
 
     def expire(self) -> int:
         """Fire all timers that are due; return how many executions that ended."""
-        due = [item.job_key for item in self.do(agenda.read, at=self.now)]
-        return sum(self.do(agenda.expire, key, at=self.now) for key in due)
+        due = [item.job_key for item in self.do(agenda.due, at=self.now) if item.deadline_at is not None]
+        return sum(self.do(expiry.expire, key, at=self.now) for key in due)
+
+    def tick(self) -> int:
+        """Act as the clock does on every job that wants it, until none does; return how many actions."""
+        done = 0
+        while items := self.do(agenda.due, at=self.now):
+            acted = [
+                self.do(pacing.act, item.job_key, next_deadline_at=item.deadline_at, at=self.now)
+                for item in items
+            ]
+            done += sum(acted)
+        return done
 
     def finish_rollout(self, job_id: str, *, limit: int = rollouts.CHUNK) -> int:
         """Release what waits; return in how many pieces."""

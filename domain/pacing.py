@@ -1,0 +1,51 @@
+"""What an operator says about the pace of a job: rollout, abort, retry, schedule; each may be left out."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pydantic import ValidationError
+
+from domain.abort import AbortConfig
+from domain.config import Config
+from domain.errors import InvalidRequest
+from domain.retry import RetryConfig
+from domain.rollout import RolloutConfig
+from domain.schedule import SchedulingConfig
+
+
+class Pacing(Config):
+    """The four configurations, each under its name in the contract (1.5)."""
+
+    job_executions_rollout_config: RolloutConfig | None = None
+    abort_config: AbortConfig | None = None
+    job_executions_retry_config: RetryConfig | None = None
+    scheduling_config: SchedulingConfig | None = None
+
+    @property
+    def text(self) -> str:
+        """Return it as JSON, what is not set left out; the inverse of ``parse``."""
+        return self.model_dump_json(by_alias=True, exclude_none=True, exclude_defaults=True)
+
+    def over(self, other: Pacing) -> Pacing:
+        """Return ``other`` with whatever is set here laid over it, configuration by configuration."""
+        return other.model_copy(update={name: getattr(self, name) for name in self.model_fields_set})
+
+
+#: A job about which nothing is said: everything at once, and no end but its executions'.
+UNPACED: Final = Pacing()
+
+
+def parse(text: str) -> Pacing:
+    """Return what was stored."""
+    return UNPACED if text == "{}" else Pacing.model_validate_json(text)
+
+
+def checked(raw: object) -> Pacing:
+    """Return what a caller gave as plain values, or raise ``InvalidRequest`` naming the member."""
+    try:
+        return Pacing.model_validate(raw)
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        where = ".".join(map(str, fault["loc"]))
+        raise InvalidRequest(f"{where}: {fault['msg']}") from None

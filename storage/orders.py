@@ -1,0 +1,81 @@
+"""What is asked for when a job is to be created: whether it was asked before, and what all is in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from hashlib import sha256
+from typing import Any, Final
+
+from sqlalchemy import Connection, text
+
+from domain import job as rules
+from domain.documents import document_text
+from domain.errors import AlreadyExists, InvalidRequest
+from domain.job import JobStatus, NewJob
+from domain.pacing import UNPACED, Pacing
+from storage import templates
+
+#: A client token is remembered as long as its job.
+_MAX_TOKEN: Final = 64
+
+
+def digest(job: NewJob) -> str:
+    """Return what tells one request from another: the same text for the same content."""
+    # ASCII: what is no text at all (a lone surrogate) is for later checks to refuse.
+    content = asdict(replace(job, pacing=None))
+    return sha256(json.dumps({**content, "pacing": (job.pacing or UNPACED).text}).encode()).hexdigest()
+
+
+def check_token(token: str | None) -> None:
+    if token is not None and not (1 <= len(token) <= _MAX_TOKEN and token.isascii() and token.isprintable()):
+        raise InvalidRequest(
+            f"clientToken {token[:64]!r} is not 1 to {_MAX_TOKEN} printable ASCII characters"
+        )
+
+
+def existing(connection: Connection, job: NewJob, digest: str) -> str | None:
+    """Return the id of the job this call has created before, or None."""
+    for column, value in (("job_id", job.job_id), ("client_token", job.client_token)):
+        row = (
+            value
+            and connection.execute(
+                text(f"SELECT job_id, request_digest, status FROM jobs WHERE {column} = :value"),
+                {"value": value},
+            ).one_or_none()
+        )
+        if row and (row.request_digest != digest or row.status == JobStatus.DELETION_IN_PROGRESS):
+            noun = "Job" if column == "job_id" else "A job with clientToken"
+            raise AlreadyExists(f"{noun} {value} already exists with other content")
+        if row:
+            return str(row.job_id)
+    return None
+
+
+def content(connection: Connection, job: NewJob) -> tuple[str, str | None, Mapping[str, Any], Pacing]:
+    """Return document, description, time-outs and pacing; what the job leaves out comes from its template."""
+    template = None if job.template_id is None else templates.get(connection, job.template_id)
+    if job.document is not None:
+        document = document_text(job.document)
+    elif template is not None:
+        document = template.document
+    else:
+        raise InvalidRequest("document is required")
+    description = job.description if job.description is None else rules.text("description", job.description)
+    paced = job.pacing or UNPACED
+    if template is None:
+        return document, description, rules.timeout_config(dict(job.timeout_config)), paced
+    return (
+        document,
+        template.description if description is None else description,
+        rules.timeout_config(dict(job.timeout_config)) or template.timeout_config,
+        paced.over(template.pacing or UNPACED),
+    )
+
+
+def first_status(paced: Pacing) -> JobStatus:
+    """A job with a start or windows is SCHEDULED until the clock opens it, which may be at once."""
+    times = paced.scheduling_config
+    waits = times is not None and (times.starts_at is not None or times.maintenance_windows)
+    return JobStatus.SCHEDULED if waits else JobStatus.IN_PROGRESS
