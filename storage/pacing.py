@@ -31,16 +31,22 @@ def act(
     if row is None:
         return 0
     ahead = plan(paces.pace(row, next_deadline_at=next_deadline_at), paces.counts_of(row), at)
+    # First, since actions may have more to do and say so by ``look_at`` themselves.
+    _look(connection, job_key, to_millis(ahead.look_at))
     # A list: every action is carried out, whatever the first one leaves.
     left = [_carry_out(connection, job_key, row, action, at=at) for action in ahead.actions]
-    look_at = at if any(left) else ahead.look_at
+    if any(left):
+        # 0 and not now: a clock that is set back must not make what is left wait.
+        _look(connection, job_key, 0)
+    return len(ahead.actions)
+
+
+def _look(connection: Connection, job_key: int, look_at: int | None) -> None:
     connection.execute(
-        text("UPDATE jobs SET look_at = :look_at WHERE id = :key"),
-        {"key": job_key, "look_at": to_millis(look_at)},
+        text("UPDATE jobs SET look_at = :look_at WHERE id = :key"), {"key": job_key, "look_at": look_at}
     )
     if look_at is not None:
         raise_after_commit(connection, Signal.AGENDA)
-    return len(ahead.actions)
 
 
 def _carry_out(connection: Connection, job_key: int, row: object, action: Action, *, at: datetime) -> bool:

@@ -33,10 +33,8 @@ class Operators(RuleBasedStateMachine):
         self.model = Model()
         self.documents = 0
         # The pieces are made small, so that few things are many.
-        self.defaults = [(sweeps.go_on, 1), (rollouts.release, 2)]
-        self.kept = [function.__kwdefaults__["limit"] for function, _ in self.defaults]
-        for function, limit in self.defaults:
-            function.__kwdefaults__["limit"] = limit
+        self.kept = (sweeps.go_on.__kwdefaults__["limit"], rollouts.CHUNK)
+        sweeps.go_on.__kwdefaults__["limit"], rollouts.CHUNK = 1, 2
         self.store.group("g")
         self.store.group("h", parent="g")
         self.join("h", THINGS[:2])
@@ -47,8 +45,7 @@ class Operators(RuleBasedStateMachine):
             self.model.start(self.model.visible(self.model.devices[thing])[0], "IN_PROGRESS", None, None)
 
     def teardown(self) -> None:
-        for (function, _), limit in zip(self.defaults, self.kept, strict=True):
-            function.__kwdefaults__["limit"] = limit
+        sweeps.go_on.__kwdefaults__["limit"], rollouts.CHUNK = self.kept
         self.store.close()
         self.folder.cleanup()
 

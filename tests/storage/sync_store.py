@@ -73,11 +73,18 @@ class SyncStore:
 
     # --- operators ---
 
-    def create(self, job_id: str | None, *targets: str, continuous: bool = False, **more: Any) -> Job:
+    def create(
+        self,
+        job_id: str | None,
+        *targets: str,
+        continuous: bool = False,
+        policy: Policy = AUTO,
+        **more: Any,
+    ) -> Job:
         selection = TargetSelection.CONTINUOUS if continuous else TargetSelection.SNAPSHOT
         values = {"document": '{"operation":"test"}', **more}
         new = NewJob(targets=targets, target_selection=selection, job_id=job_id, **values)
-        return self.do(jobs.create, new, policy=AUTO, at=self.now)
+        return self.do(jobs.create, new, policy=policy, at=self.now)
 
     def group(self, name: str, *things: str, parent: str | None = None) -> None:
         self.do(groups.create, name, parent_name=parent, at=self.now)

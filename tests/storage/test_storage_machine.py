@@ -11,7 +11,7 @@ from model import Run
 from operators import Operators, a_step, millis, some_run, some_thing
 from sync_store import SyncStore
 
-from storage import agenda, changes, rollouts, sweeps
+from storage import agenda, pacing
 
 updates = st.tuples(
     some_run,
@@ -143,12 +143,12 @@ class Fleet(Operators):
         self.tick()
 
     def tick(self) -> bool:
-        items = self.store.do(agenda.read, at=self.store.now)
-        for item in items:
-            for action in item.actions:
-                act(self.store, item.job_key, type(action).__name__)
+        now = self.store.now
+        done = 0
+        for item in self.store.do(agenda.due, at=now):
+            done += self.store.do(pacing.act, item.job_key, next_deadline_at=item.deadline_at, at=now)
         busy = self.model.tick()
-        assert bool([i for i in items if i.actions]) == busy
+        assert bool(done) == busy
         return busy
 
     @rule()
@@ -214,7 +214,7 @@ class Fleet(Operators):
                 assert device.name in marked, device
 
 
-def act(store: SyncStore, key: int, action: str) -> None:
+ct(store: SyncStore, key: int, action: str) -> None:
     match action:
         case "Sweep":
             store.do(sweeps.go_on, key, at=store.now)
