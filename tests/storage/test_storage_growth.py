@@ -29,7 +29,7 @@ from storage import (
 SMALL, LARGE = 200, 2000
 
 #: Their entries are what is to be done, not what exists.
-WORK_LISTS = ("ix_things_dirty", "ix_jobs_unsettled", "ix_executions_due")
+WORK_LISTS = ("ix_things_dirty", "ix_jobs_look_at", "ix_executions_due")
 TABLES = (
     "executions", "execution_events", "things", "jobs", "job_targets", "group_members", "thing_groups",
     "waiting", "tokens", "templates",
@@ -90,7 +90,7 @@ WALKS: dict[str, Callable[[Crowd], Any]] = {
         s.do(marks.forget_announcements, after=50, limit=20),
         s.tell(),
     ),
-    "the clock looks": lambda s: (s.do(agenda.read, at=s.now), s.do(agenda.next_deadline)),
+    "the clock looks": lambda s: (s.do(agenda.due, at=s.now), s.do(agenda.next_look)),
     "a timer fires": lambda s: (s.later(minutes=5), s.expire()),
     "a token is checked": lambda s: s.do(tokens.verify, s.token),
     "tokens were revoked": lambda s: (s.do(tokens.revoke, "t5", at=s.now), s.do(tokens.revoked_since, s.now)),
@@ -154,7 +154,7 @@ def sweep_later(connection, job: int) -> None:
 
 def wait(connection, job: int) -> None:
     connection.exec_driver_sql(
-        "INSERT INTO waiting SELECT ?, id FROM things WHERE name NOT IN ('t1', 'busy')", (job,)
+        "INSERT INTO waiting (job, thing) SELECT ?, id FROM things WHERE name NOT IN ('t1', 'busy')", (job,)
     )
     connection.exec_driver_sql(
         "UPDATE jobs SET waiting = (SELECT count(*) FROM waiting) WHERE id = ?", (job,)

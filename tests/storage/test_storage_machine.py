@@ -9,7 +9,6 @@ from hypothesis.stateful import invariant, precondition, rule
 from invariants import check
 from model import Run
 from operators import Operators, a_step, millis, some_run, some_thing
-from sync_store import SyncStore
 
 from storage import agenda, pacing
 
@@ -212,18 +211,6 @@ class Fleet(Operators):
             swept = any(r.thing is device and r.pending and r.hidden for r in self.model.runs)
             if not swept and device.told != outlook(self.model.visible(device)):
                 assert device.name in marked, device
-
-
-ct(store: SyncStore, key: int, action: str) -> None:
-    match action:
-        case "Sweep":
-            store.do(sweeps.go_on, key, at=store.now)
-        case "Expire":
-            store.do(agenda.expire, key, at=store.now)
-        case "Release":
-            store.do(rollouts.release, key, at=store.now)
-        case _:
-            store.do(changes.complete, [key], at=store.now)
 
 
 def outlook(queue: list[Run]) -> tuple:
