@@ -24,6 +24,7 @@ from pydantic_core.core_schema import ValidationInfo
 
 from api.placeholders import refuse_unknown
 from domain import details, job, registry
+from domain.config import whole
 from domain.documents import MAX_BYTES, document_text
 from domain.job import MAX_TARGETS, MAX_TEXT
 from domain.names import (
@@ -119,15 +120,6 @@ Flag = Annotated[
     bool, BeforeValidator(flag), WithJsonSchema({"anyOf": [{"type": "boolean"}, {"enum": ["true", "false"]}]})
 ]
 QueryFlag = Annotated[bool, BeforeValidator(flag), WithJsonSchema({"type": "boolean"})]
-
-
-def whole(value: object) -> int:
-    """Read a number without a fraction. In ``Annotated`` bounds come first, else no schema has them."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    raise ValueError("must be a whole number")
 
 
 def digits(value: object) -> int:

@@ -45,6 +45,7 @@ async def create(call: Call[Nothing, CreateJob]) -> JobCreated:
         template_id=asked.template_id,
         description=asked.description,
         timeout_config=timeouts(asked.timeout_config),
+        pacing=asked.pacing,
         client_token=asked.client_token,
     )
     job = await call.store.write(jobs.create, new, policy=call.options.policy, at=call.at)
@@ -81,6 +82,7 @@ async def update(call: Call[Nothing, UpdateJob]) -> Updated:
         call.path["jobId"],
         description=asked.description,
         timeout_config=timeouts(asked.timeout_config) if given else None,
+        pacing=asked.pacing,
         at=call.at,
     )
     return Updated()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic.alias_generators import to_camel
 
 from api.fields import (
     DETAIL_SCHEMA,
@@ -19,16 +20,22 @@ from api.fields import (
     TemplateArn,
     Text,
     pairs,
-    whole,
 )
 from api.presence import NOT_NULL, NotHonoured
 from api.shapes import Paging, Request
+from domain.abort import AbortConfig
+from domain.config import WHOLE
 from domain.details import status_details
 from domain.execution import Status
 from domain.job import JobStatus, TargetSelection
+from domain.pacing import Pacing
+from domain.retry import RetryConfig
+from domain.rollout import RolloutConfig
+from domain.schedule import MOST_WINDOWS, SchedulingConfig
 from domain.timeouts import MAX_MINUTES, MIN_MINUTES
+from domain.windows import MaintenanceWindow
 
-_Minutes = Annotated[int, Field(ge=MIN_MINUTES, le=MAX_MINUTES), BeforeValidator(whole)]
+_Minutes = Annotated[int, Field(ge=MIN_MINUTES, le=MAX_MINUTES), WHOLE]
 
 
 class TimeoutConfig(Request):
@@ -41,10 +48,16 @@ class Configured(Request):
     """The AWS members that go with jobs and templates alike."""
 
     timeout_config: TimeoutConfig | None = None
-    abort_config: NotHonoured = None
-    job_executions_retry_config: NotHonoured = None
-    job_executions_rollout_config: NotHonoured = None
+    abort_config: AbortConfig | None = None
+    job_executions_retry_config: RetryConfig | None = None
+    job_executions_rollout_config: RolloutConfig | None = None
     presigned_url_config: NotHonoured = None
+
+    @property
+    def pacing(self) -> Pacing:
+        """Return the rollout, abort, retry and scheduling configurations that are given."""
+        given = {name: getattr(self, name, None) for name in Pacing.model_fields}
+        return Pacing(**{name: config for name, config in given.items() if config is not None})
 
 
 class CreateJob(Configured):
@@ -72,7 +85,7 @@ class CreateJob(Configured):
     document_parameters: NotHonoured = None
     document_source: NotHonoured = None
     namespace_id: NotHonoured = None
-    scheduling_config: NotHonoured = None
+    scheduling_config: SchedulingConfig | None = None
     tags: NotHonoured = None
 
     @property
@@ -99,28 +112,52 @@ class CreateTemplate(Configured):
     job_template_id: JobId | None = None
     destination_package_versions: NotHonoured = None
     document_source: NotHonoured = None
-    maintenance_windows: NotHonoured = None
+    maintenance_windows: Annotated[tuple[MaintenanceWindow, ...], Field(max_length=MOST_WINDOWS)] = ()
     tags: NotHonoured = None
+
+    @property
+    def pacing(self) -> Pacing:
+        """Windows stand by themselves in a template, and in the schedule of a job."""
+        if not self.maintenance_windows:
+            return super().pacing
+        schedule = SchedulingConfig(maintenance_windows=self.maintenance_windows)
+        return super().pacing.over(Pacing(scheduling_config=schedule))
 
 
 class UpdateJob(Request):
     """What changes about a job; at least one member is needed, and null is none."""
 
     model_config = ConfigDict(
-        json_schema_extra={"anyOf": [{"required": ["description"]}, {"required": ["timeoutConfig"]}]}
+        json_schema_extra={
+            "anyOf": [
+                {"required": [to_camel(name)]}
+                for name in (
+                    "description",
+                    "timeout_config",
+                    "abort_config",
+                    "job_executions_retry_config",
+                    "job_executions_rollout_config",
+                )
+            ]
+        }
     )
 
     description: Annotated[Text | None, NOT_NULL] = None
     timeout_config: Annotated[TimeoutConfig | None, NOT_NULL] = None
-    abort_config: NotHonoured = None
-    job_executions_retry_config: NotHonoured = None
-    job_executions_rollout_config: NotHonoured = None
+    abort_config: Annotated[AbortConfig | None, NOT_NULL] = None
+    job_executions_retry_config: Annotated[RetryConfig | None, NOT_NULL] = None
+    job_executions_rollout_config: Annotated[RolloutConfig | None, NOT_NULL] = None
     presigned_url_config: NotHonoured = None
+
+    @property
+    def pacing(self) -> Pacing:
+        given = self.model_fields_set & Pacing.model_fields.keys()
+        return Pacing(**{name: getattr(self, name) for name in given})
 
     @model_validator(mode="after")
     def _says_something(self) -> UpdateJob:
-        if not self.model_fields_set & {"description", "timeout_config"}:
-            raise ValueError("description is required (or timeoutConfig)")
+        if not self.model_fields_set - {"presigned_url_config"}:
+            raise ValueError("description is required (or timeoutConfig, or another configuration)")
         return self
 
 

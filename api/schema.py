@@ -86,6 +86,10 @@ class JobView(Answer):
     force_canceled: bool
     is_concurrent: bool
     timeout_config: dict[str, Any]
+    job_executions_rollout_config: dict[str, Any]
+    abort_config: dict[str, Any]
+    job_executions_retry_config: dict[str, Any]
+    scheduling_config: dict[str, Any]
     job_process_details: JobProcessDetails
 
 
@@ -118,7 +122,10 @@ class TemplateView(Answer):
     created_at: Time
     timeout_config: dict[str, Any]
     presigned_url_config: dict[str, Any] = Field(default_factory=dict)
-    job_executions_rollout_config: dict[str, Any] = Field(default_factory=dict)
+    job_executions_rollout_config: dict[str, Any]
+    abort_config: dict[str, Any]
+    job_executions_retry_config: dict[str, Any]
+    maintenance_windows: tuple[dict[str, Any], ...]
 
     @computed_field(alias="jobTeplateArn")  # type: ignore[prop-decorator]
     @property

@@ -19,6 +19,7 @@ async def create(call: Call[Nothing, CreateTemplate]) -> TemplateCreated:
         document=asked.document,
         description=asked.description,
         timeout_config=timeouts(asked.timeout_config),
+        pacing=asked.pacing,
         at=call.at,
     )
     return TemplateCreated(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from api.registry_schema import GroupView, ThingView
 from api.schema import (
@@ -13,9 +14,11 @@ from api.schema import (
     JobView,
     TemplateView,
 )
+from domain.config import Config
 from domain.execution import Execution, Status
 from domain.job import Job, JobStatus, Template
 from domain.names import Arns
+from domain.pacing import UNPACED
 from domain.registry import Group, Thing
 from domain.timeouts import seconds_left
 
@@ -23,6 +26,7 @@ from domain.timeouts import seconds_left
 def job_view(job: Job, arns: Arns, *, extended: bool) -> JobView:
     """Show a job; SCHEDULED is no status of the customer's document, so it takes ``extended`` to see it."""
     scheduled = job.status is JobStatus.SCHEDULED
+    paced = job.pacing or UNPACED
     return JobView(
         job_arn=arns.job(job.job_id),
         job_id=job.job_id,
@@ -38,6 +42,10 @@ def job_view(job: Job, arns: Arns, *, extended: bool) -> JobView:
         force_canceled=job.force_canceled,
         is_concurrent=job.is_concurrent,
         timeout_config=dict(job.timeout_config),
+        job_executions_rollout_config=_config(paced.job_executions_rollout_config),
+        abort_config=_config(paced.abort_config),
+        job_executions_retry_config=_config(paced.job_executions_retry_config),
+        scheduling_config=_config(paced.scheduling_config),
         job_process_details=_process_details(job),
     )
 
@@ -47,7 +55,13 @@ def _process_details(job: Job) -> JobProcessDetails:
     return JobProcessDetails(**counts)
 
 
+def _config(config: Config | None) -> dict[str, Any]:
+    """Show a configuration as it was written, what it left out with the value that holds."""
+    return {} if config is None else config.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
 def template_view(template: Template, arns: Arns) -> TemplateView:
+    paced = template.pacing or UNPACED
     return TemplateView(
         job_template_arn=arns.template(template.template_id),
         job_template_id=template.template_id,
@@ -55,6 +69,13 @@ def template_view(template: Template, arns: Arns) -> TemplateView:
         description=template.description,
         created_at=template.created_at,
         timeout_config=dict(template.timeout_config),
+        job_executions_rollout_config=_config(paced.job_executions_rollout_config),
+        abort_config=_config(paced.abort_config),
+        job_executions_retry_config=_config(paced.job_executions_retry_config),
+        maintenance_windows=tuple(
+            _config(window)
+            for window in (paced.scheduling_config.maintenance_windows if paced.scheduling_config else ())
+        ),
     )
 
 

@@ -7,9 +7,10 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, field_validator
 
-from domain.config import Config
+from domain.config import WHOLE, Config
 from domain.execution import Status
 from domain.job import Counts
+from domain.rollout import MOST
 
 #: What the job says of itself afterwards.
 REASON: Final = "JOB_ABORT_CRITERIA_MET"
@@ -40,8 +41,10 @@ class AbortCriteria(Config):
 
     failure_type: Annotated[FailureType, Field(strict=False)]
     action: Literal["CANCEL"]
-    threshold_percentage: Annotated[float, Field(gt=0, le=100, strict=False)]
-    min_number_of_executed_things: Annotated[int, Field(ge=1)]
+    threshold_percentage: Annotated[
+        float, Field(gt=0, le=100, strict=False, json_schema_extra={"format": "two-decimals"})
+    ]
+    min_number_of_executed_things: Annotated[int, Field(ge=1, le=MOST), WHOLE]
 
     @field_validator("threshold_percentage")
     @classmethod
@@ -52,9 +55,9 @@ class AbortCriteria(Config):
 
 
 class AbortConfig(Config):
-    """``abortConfig``."""
+    """When a job is canceled because too many of its executions fail; the first rule that is met counts."""
 
-    criteria_list: Annotated[tuple[AbortCriteria, ...], Field(min_length=1, strict=False)]
+    criteria_list: Annotated[tuple[AbortCriteria, ...], Field(min_length=1, max_length=10, strict=False)]
 
 
 def met(config: AbortConfig, counts: Counts) -> AbortCriteria | None:

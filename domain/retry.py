@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 from pydantic import Field, model_validator
 
-from domain.config import Config
+from domain.config import WHOLE, Config
 from domain.execution import Status
 
 #: For one thing, whatever the criteria say.
@@ -27,13 +27,17 @@ class RetryCriteria(Config):
     """One budget."""
 
     failure_type: Annotated[RetriedType, Field(strict=False)]
-    number_of_retries: Annotated[int, Field(ge=0, le=MOST)]
+    number_of_retries: Annotated[int, Field(ge=0, le=MOST), WHOLE]
 
 
 class RetryConfig(Config):
-    """``jobExecutionsRetryConfig``."""
+    """How often an execution is tried again; ALL stands alone, and ten retries are the most."""
 
     criteria_list: Annotated[tuple[RetryCriteria, ...], Field(min_length=1, max_length=2, strict=False)]
+
+    @property
+    def retries(self) -> int:
+        return sum(criterion.number_of_retries for criterion in self.criteria_list)
 
     @model_validator(mode="after")
     def _fits_together(self) -> RetryConfig:
@@ -42,9 +46,10 @@ class RetryConfig(Config):
             raise ValueError(f"criteriaList names failureType {types[0]} twice")
         if RetriedType.ALL in types and len(types) > 1:
             raise ValueError("criteriaList: failureType ALL stands alone")
-        total = sum(criterion.number_of_retries for criterion in self.criteria_list)
-        if total > MOST:
-            raise ValueError(f"criteriaList allows {total} retries together; at most {MOST} are allowed")
+        if self.retries > MOST:
+            raise ValueError(
+                f"criteriaList allows {self.retries} retries together; at most {MOST} are allowed"
+            )
         return self
 
 

@@ -6,24 +6,36 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Final
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
-from domain.config import Config
+from domain.config import WHOLE, Config
 
 #: Executions a minute, where nothing else is said and at most.
 FASTEST: Final = 1000
 MINUTE: Final = timedelta(minutes=1)
+#: A threshold beyond it is none that a fleet reaches.
+MOST: Final = 2**31 - 1
 #: Factors have one decimal, so tenths are exact.
 _TENTHS: Final = 10
 
-Rate = Annotated[int, Field(ge=1, le=FASTEST)]
+Rate = Annotated[int, Field(ge=1, le=FASTEST), WHOLE]
+_Threshold = Annotated[int, Field(ge=1, le=MOST), WHOLE]
 
 
 class RateIncreaseCriteria(Config):
     """Each time so many more things were told, or have succeeded, the rate goes up; either suffices."""
 
-    number_of_notified_things: Annotated[int | None, Field(ge=1)] = None
-    number_of_succeeded_things: Annotated[int | None, Field(ge=1)] = None
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"required": [name], "properties": {name: {"type": "integer"}}}
+                for name in ("numberOfNotifiedThings", "numberOfSucceededThings")
+            ]
+        }
+    )
+
+    number_of_notified_things: _Threshold | None = None
+    number_of_succeeded_things: _Threshold | None = None
 
     @model_validator(mode="after")
     def _says_when(self) -> RateIncreaseCriteria:
@@ -36,7 +48,9 @@ class ExponentialRate(Config):
     """Begins with a base and is multiplied at each increase."""
 
     base_rate_per_minute: Rate
-    increment_factor: Annotated[float, Field(ge=1.1, le=5, strict=False)]
+    increment_factor: Annotated[
+        float, Field(ge=1.1, le=5, strict=False, json_schema_extra={"format": "one-decimal"})
+    ]
     rate_increase_criteria: RateIncreaseCriteria
 
     @model_validator(mode="after")
@@ -47,7 +61,7 @@ class ExponentialRate(Config):
 
 
 class RolloutConfig(Config):
-    """``jobExecutionsRolloutConfig``."""
+    """How many executions may go out in a minute."""
 
     maximum_per_minute: Rate = FASTEST
     exponential_rate: ExponentialRate | None = None

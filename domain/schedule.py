@@ -13,6 +13,7 @@ from domain.errors import InvalidRequest
 from domain.job import TargetSelection
 from domain.windows import MaintenanceWindow
 
+MOST_WINDOWS: Final = 10
 LATEST_START: Final = timedelta(days=366)
 LATEST_END: Final = timedelta(days=2 * 366)
 #: Between now and a start or an end, and between the two; a setting, since tests cannot wait.
@@ -28,13 +29,18 @@ class EndBehavior(StrEnum):
     FORCE_CANCEL = "FORCE_CANCEL"
 
 
-class SchedulingConfig(Config):
-    """``schedulingConfig``. Times are UTC unless they name an offset."""
+_Moment = Annotated[str, Field(min_length=1, max_length=64, json_schema_extra={"format": "job-time"})]
 
-    start_time: Annotated[str | None, Field(min_length=1, max_length=64)] = None
-    end_time: Annotated[str | None, Field(min_length=1, max_length=64)] = None
+
+class SchedulingConfig(Config):
+    """When a job begins and ends. Times are UTC unless they name an offset."""
+
+    start_time: _Moment | None = None
+    end_time: _Moment | None = None
     end_behavior: Annotated[EndBehavior | None, Field(strict=False)] = None
-    maintenance_windows: Annotated[tuple[MaintenanceWindow, ...], Field(max_length=10, strict=False)] = ()
+    maintenance_windows: Annotated[
+        tuple[MaintenanceWindow, ...], Field(max_length=MOST_WINDOWS, strict=False)
+    ] = ()
 
     @model_validator(mode="after")
     def _fits_together(self) -> SchedulingConfig:

@@ -12,7 +12,7 @@ from typing import Annotated, Final
 from pydantic import Field, field_validator
 
 from domain import cron
-from domain.config import Config
+from domain.config import WHOLE, Config
 
 #: 23 hours and 50 minutes: a window ends before the same window of the next day begins.
 LONGEST_MINUTES: Final = 1430
@@ -21,8 +21,8 @@ LONGEST_MINUTES: Final = 1430
 class MaintenanceWindow(Config):
     """One recurring window."""
 
-    start_time: Annotated[str, Field(min_length=1, max_length=256)]
-    duration_in_minutes: Annotated[int, Field(ge=1, le=LONGEST_MINUTES)]
+    start_time: Annotated[str, Field(min_length=1, max_length=256, json_schema_extra={"format": "aws-cron"})]
+    duration_in_minutes: Annotated[int, Field(ge=1, le=LONGEST_MINUTES), WHOLE]
 
     @field_validator("start_time")
     @classmethod

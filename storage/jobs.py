@@ -15,10 +15,11 @@ from domain import schedule
 from domain.errors import InvalidRequest, NotFound, WrongJobState
 from domain.job import MAX_TARGETS, Job, JobStatus, NewJob, TargetSelection
 from domain.names import job_id as checked_job_id
-from domain.pacing import parse
-from storage import orders, pacing, rollouts, sweeps, targets
+from domain.pacing import UNPACED, Pacing, parse
+from storage import orders, rollouts, sweeps, targets
 from storage.millis import from_millis, to_millis
 from storage.paces import counts_of
+from storage.pacing import act
 from storage.pages import Page, cut, size, start
 from storage.policy import Policy
 from storage.signals import Signal, raise_after_commit
@@ -67,7 +68,7 @@ def create(connection: Connection, job: NewJob, *, policy: Policy, at: datetime)
     )
     _add_targets(connection, key, resolved, first=0)
     rollouts.wait_for_release(connection, key, targets.latch(connection, key, resolved))
-    pacing.act(connection, key, at=at)
+    act(connection, key, at=at)
     raise_after_commit(connection, Signal.EVENTS)
     return get(connection, job_id)
 
@@ -167,23 +168,40 @@ def update(
     *,
     description: str | None = None,
     timeout_config: Mapping[str, Any] | None = None,
+    pacing: Pacing = UNPACED,
     at: datetime,
 ) -> None:
-    """Change what is given; a new time-out holds for executions that start later (contract 2.8)."""
+    """Change what is given; a new time-out holds for executions that start later (contract 2.8).
+
+    Retries can only be given up (contract 2.7). Raises ``NotFound``, ``WrongJobState``, ``InvalidRequest``.
+    """
     job = get(connection, job_id)
     if job.status is JobStatus.DELETION_IN_PROGRESS:
         raise WrongJobState(f"Job {job_id} is being deleted")
-    if timeout_config is not None and job.status not in rules.OPEN:
-        raise WrongJobState(f"Job {job_id} is {job.status}; its timeoutConfig cannot change any more")
+    if (timeout_config is not None or pacing != UNPACED) and job.status not in rules.OPEN:
+        raise WrongJobState(f"Job {job_id} is {job.status}; its configuration cannot change any more")
+    retry = pacing.job_executions_retry_config
+    if retry is not None and retry.retries:
+        raise InvalidRequest(
+            f"jobExecutionsRetryConfig: numberOfRetries can only be changed to 0, not {retry.retries}"
+        )
     text_ = job.description if description is None else rules.text("description", description)
     config = job.timeout_config if timeout_config is None else rules.timeout_config(dict(timeout_config))
     connection.execute(
         text(
-            "UPDATE jobs SET description = :description, timeout_config = :config, last_updated_at = :at "
+            "UPDATE jobs SET description = :description, timeout_config = :config, pacing = :pacing, "
+            "last_updated_at = :at, look_at = CASE WHEN :pacing = pacing THEN look_at ELSE 0 END "
             "WHERE job_id = :id"
         ),
-        {"id": job_id, "description": text_, "config": to_json(dict(config)).decode(), "at": to_millis(at)},
+        {
+            "id": job_id,
+            "description": text_,
+            "config": to_json(dict(config)).decode(),
+            "pacing": pacing.over(job.pacing or UNPACED).text,
+            "at": to_millis(at),
+        },
     )
+    raise_after_commit(connection, Signal.AGENDA)
 
 
 def cancel(
@@ -263,7 +281,7 @@ def associate(
         },
     )
     rollouts.wait_for_release(connection, key, targets.latch(connection, key, fresh))
-    pacing.act(connection, key, at=at)
+    act(connection, key, at=at)
     return get(connection, job_id)
 
 

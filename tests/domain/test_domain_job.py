@@ -8,8 +8,8 @@ import pytest
 from domain import job as rules
 from domain.errors import InvalidRequest, WrongJobState
 from domain.execution import Status
-from domain.job import JobStatus, TargetSelection
-from domain.planner import Complete, Expire, Pace, Release, Sweep, plan
+from domain.job import OPEN, JobStatus, TargetSelection
+from domain.planner import Complete, Expire, Open, Pace, Release, Sweep, plan
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 COUNTS = [{}, {Status.SUCCEEDED: 2}, {Status.QUEUED: 1}, {Status.IN_PROGRESS: 1}, {Status.QUEUED: 0}]
@@ -63,23 +63,25 @@ def test_the_plan_names_exactly_what_is_due_in_a_fixed_order(
     selection: TargetSelection, status: JobStatus
 ) -> None:
     deadlines = [None, NOW, NOW + timedelta(milliseconds=1)]
-    for rolled_out, sweeping, deadline, counts in product([False, True], [False, True], deadlines, COUNTS):
+    for waiting, sweeping, deadline, counts in product([0, 3], [False, True], deadlines, COUNTS):
         pace = Pace(
             status=status,
             target_selection=selection,
-            rolled_out=rolled_out,
+            waiting=waiting,
             sweeping=sweeping,
             next_deadline_at=deadline,
         )
-        actions = plan(pace, counts, NOW)
+        found = plan(pace, counts, NOW)
+        is_open, ends = status in OPEN, selection == "SNAPSHOT" and not waiting and not pending(counts)
         expected = [
             *([Sweep()] if sweeping else []),
             *([Expire()] if deadline == NOW else []),
-            *([Release()] if status == "IN_PROGRESS" and not rolled_out else []),
-            *([Complete()] if rules.is_complete(selection, status, counts, rolled_out=rolled_out) else []),
+            *([Open()] if status == "SCHEDULED" else []),
+            *([Release(3)] if is_open and waiting else []),
+            *([Complete()] if is_open and ends else []),
         ]
-        assert list(actions) == expected
-        assert plan(pace, counts, NOW) == actions
+        assert list(found.actions) == expected
+        assert plan(pace, counts, NOW) == found
 
 
 def test_a_time_out_of_a_job_is_one_to_ten_thousand_and_eighty_minutes() -> None:
