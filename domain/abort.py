@@ -42,7 +42,7 @@ class AbortCriteria(Config):
     failure_type: Annotated[FailureType, Field(strict=False)]
     action: Literal["CANCEL"]
     threshold_percentage: Annotated[
-        float, Field(gt=0, le=100, strict=False, json_schema_extra={"format": "two-decimals"})
+        float, Field(ge=0.01, le=100, strict=False, json_schema_extra={"multipleOf": 0.01})
     ]
     min_number_of_executed_things: Annotated[int, Field(ge=1, le=MOST), WHOLE]
 

@@ -49,7 +49,7 @@ class ExponentialRate(Config):
 
     base_rate_per_minute: Rate
     increment_factor: Annotated[
-        float, Field(ge=1.1, le=5, strict=False, json_schema_extra={"format": "one-decimal"})
+        float, Field(ge=1.1, le=5, strict=False, json_schema_extra={"multipleOf": 0.1})
     ]
     rate_increase_criteria: RateIncreaseCriteria
 

@@ -30,8 +30,36 @@ schemathesis.openapi.format(
 )
 schemathesis.openapi.format("json-object", DOCUMENTS.map(json.dumps))
 schemathesis.openapi.format("iana-time-zone", st.sampled_from(sorted(available_timezones())))
+# The server's clock stands at 2024-06-10; starts and ends lie ahead of it, by half an hour at least.
+schemathesis.openapi.format("job-time", st.integers(11, 30).map("2024-06-{} 12:00".format))
+schemathesis.openapi.format("aws-cron", st.sampled_from(["cron(0 2 * * ? *)", "0/15 9 ? * MON-FRI *"]))
 # None but our own signature makes one: "" is the first page.
 schemathesis.openapi.format("next-token", st.just(""))
+
+
+def retries_fit(config, *, update):
+    """One budget per kind, ALL by itself, ten in all; an update can only give them up."""
+    criteria = config.get("criteriaList") if isinstance(config, dict) else None
+    if not isinstance(criteria, list) or not all(isinstance(c, dict) for c in criteria):
+        return True
+    kinds = [str(c.get("failureType")) for c in criteria]
+    counts = [c.get("numberOfRetries") for c in criteria]
+    total = sum(count for count in counts if isinstance(count, int | float))
+    return (
+        len(set(kinds)) == len(kinds)
+        and ("ALL" not in kinds or len(kinds) == 1)
+        and total <= (0 if update else 10)
+    )
+
+
+def times_fit(config, selection):
+    """An end comes after the start, an end's behaviour with an end, windows with a continuous job."""
+    if not isinstance(config, dict):
+        return True
+    starts, ends = config.get("startTime"), config.get("endTime")
+    in_order = starts is None or ends is None or str(starts) < str(ends)
+    behaves = config.get("endBehavior") is None or ends is not None
+    return in_order and behaves and (not config.get("maintenanceWindows") or selection == "CONTINUOUS")
 
 
 @schemathesis.hook
@@ -42,9 +70,13 @@ def filter_query(context, query):
 
 @schemathesis.hook
 def filter_body(context, body):
-    """What JSON Schema cannot say: groups exist, templates agree, details make ten pairs in all."""
+    """What JSON Schema cannot say: groups exist, templates agree, details make ten pairs, times fit."""
     if not isinstance(body, dict):
         return True
+    if not retries_fit(body.get("jobExecutionsRetryConfig"), update="targets" not in body):
+        return False
+    if not times_fit(body.get("schedulingConfig"), body.get("targetSelection")):
+        return False
     two_templates = body.get("jobTemplateId") is not None and body.get("jobTemplateArn") is not None
     if two_templates or "thinggroup" in str(body.get("targets")):
         return False

@@ -116,10 +116,6 @@ def test_timeout_config_is_kept_a28(door):
 @pytest.mark.parametrize(
     "member",
     [
-        "abortConfig",
-        "jobExecutionsRolloutConfig",
-        "jobExecutionsRetryConfig",
-        "schedulingConfig",
         "presignedUrlConfig",
         "documentParameters",
         "documentSource",

@@ -26,6 +26,10 @@ def test_get_job_shows_what_the_document_prints_and_more_a4_a10_a32(door):
         "forceCanceled": False,
         "isConcurrent": False,
         "timeoutConfig": {},
+        "jobExecutionsRolloutConfig": {},
+        "abortConfig": {},
+        "jobExecutionsRetryConfig": {},
+        "schedulingConfig": {},
         "jobProcessDetails": {
             "numberOfQueuedThings": 3,
             "numberOfInProgressThings": 0,
@@ -68,7 +72,9 @@ def test_update_job_accepts_the_time_out_too_a25(door):
     assert (shown["timeoutConfig"], shown["description"]) == ({"inProgressTimeoutInMinutes": 9}, None)
 
 
-@pytest.mark.parametrize("body", [{}, {"description": None}, {"description": 3}, {"abortConfig": {}}, None])
+@pytest.mark.parametrize(
+    "body", [{}, {"description": None}, {"description": 3}, {"presignedUrlConfig": {}}, None]
+)
 def test_update_job_without_anything_to_update_is_422_a25(door, body):
     reply = door("PUT", f"/jobs/{door.job('t')}", body)
     assert reply.status == 422

@@ -21,6 +21,9 @@ def test_create_template_then_get_it_with_both_spellings_a1_a7_a27(door):
             "createdAt": "2024-06-10T06:13:20.123Z",
             "presignedUrlConfig": {},
             "jobExecutionsRolloutConfig": {},
+            "abortConfig": {},
+            "jobExecutionsRetryConfig": {},
+            "maintenanceWindows": [],
             "timeoutConfig": {},
         }
     }
