@@ -9,9 +9,8 @@ from sync_store import AUTO, SyncStore, listed, names
 from domain.errors import InvalidRequest, UnknownTarget
 from domain.execution import Status
 from domain.job import MAX_TARGETS
-from domain.planner import Release
 from domain.registry import Registration
-from storage import agenda, groups, jobs, rollouts, sweeps, targets, things
+from storage import agenda, expiry, groups, jobs, rollouts, sweeps, targets, things
 from storage.policy import Policy
 from storage.rollouts import CHUNK
 
@@ -50,12 +49,12 @@ def test_a_rollout_killed_between_any_two_pieces_goes_on_and_repeats_nothing(sto
     store.do(rollouts.wait_for_release, key, 39)
     while store.job("j").is_concurrent:
         store.reopen()
-        items = store.do(agenda.read, at=store.now)
-        assert [(item.job_key, item.actions) for item in items] == [(key, (Release(),))]
+        assert [item.job_key for item in store.do(agenda.due, at=store.now)] == [key]
         store.do(rollouts.release, key, limit=7, at=store.now)
         check(store)
     exactly_one_each(store, "j", 40)
-    assert store.do(agenda.read, at=store.now) == []
+    assert store.tick() == 0
+    assert store.do(agenda.due, at=store.now) == []
     assert store.do(rollouts.release, key, at=store.now) == 0
 
 
@@ -209,7 +208,7 @@ def test_a_large_cancel_goes_on_after_a_kill_and_devices_see_it_as_done(
     while store.job("j").is_concurrent:
         store.reopen()
         key = store.job_key("j")
-        assert store.do(agenda.read, at=store.now)[0].job_key == key
+        assert store.do(agenda.due, at=store.now)[0].job_key == key
         store.do(sweeps.go_on, key, limit=7, at=store.now)
         check(store)
     counts = store.job("j").counts
@@ -274,12 +273,13 @@ def test_time_outs_of_many_fire_in_pieces_and_each_once(store: SyncStore) -> Non
     store.later(minutes=1)
     key = store.job_key("j")
     fired = []
-    while count := store.do(agenda.expire, key, limit=10, at=store.now):
+    while count := store.do(expiry.expire, key, limit=10, at=store.now):
         store.reopen()
         fired.append(count)
     assert fired == [10, 10, 5]
     counts = store.job("j").counts
     assert (counts[Status.TIMED_OUT], counts[Status.QUEUED]) == (25, 5)
-    assert store.do(agenda.next_deadline) is None
+    store.tick()
+    assert store.do(agenda.next_look) is None
     store.ask("t25", "start-next")
-    assert store.do(agenda.next_deadline) == store.now + timedelta(minutes=1)
+    assert store.do(agenda.next_look) == store.now + timedelta(minutes=1)
