@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Callable
@@ -113,6 +114,11 @@ class Agent:
         self._registry.add(operation, Registration(handler, resume))
 
     # --- life --------------------------------------------------------------------------------------------
+
+    def main(self) -> None:
+        """Run until Ctrl-C: the last line of a script."""
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(self.run())
 
     async def run(self) -> None:
         """Work until cancelled; a job at hand then stays in the journal for the next life.

@@ -92,8 +92,11 @@ async def _demo(settings: Settings, plan: Plan) -> bool:
             await asyncio.wait([work, stop, running], return_when=asyncio.FIRST_COMPLETED)
             if running.done():
                 running.result()
-            completed = work.done() and work.result()
-            if completed and not plan.leave:
+            interrupted = not work.done()
+            completed = not interrupted and work.result()
+            if interrupted:
+                typer.echo(f"Interrupted before job {JOB} was done.")
+            elif completed and not plan.leave:
                 typer.echo("Serving until Ctrl-C.")
                 await stop
         finally:
@@ -101,7 +104,8 @@ async def _demo(settings: Settings, plan: Plan) -> bool:
             for task in (work, stop):
                 task.cancel()
             await asyncio.gather(running, work, stop, return_exceptions=True)
-    return completed
+    # Whoever stops watching has not failed; who waits for the end has.
+    return completed or (interrupted and not plan.leave)
 
 
 async def _fleet(server: Server, plan: Plan) -> Fleet:

@@ -8,14 +8,18 @@ from typing import Annotated
 
 import typer
 
-from cli.private import write_private
+from cli.private import read_secret, write_private
 
 
 def new_key_command(
     file: Annotated[Path, typer.Argument(help="Where the key is kept; name it in THINGJOBS_API_KEY_FILE.")],
 ) -> None:
     """Write a fresh API key to FILE, readable by you alone; a key that is there already stays."""
-    typer.echo(f"new key in {file}" if write_key(file) else f"kept the key in {file}")
+    if write_key(file):
+        typer.echo(f"new key in {file}")
+        return
+    read_secret(file, "FILE")
+    typer.echo(f"kept the key in {file}")
 
 
 def write_key(path: Path) -> bool:

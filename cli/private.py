@@ -16,6 +16,8 @@ SECRET_BYTES_MAX: Final = 4096
 
 def write_private(path: Path, text: str, *, replace: bool = False) -> bool:
     """Write ``path`` with mode 0600; False if it exists and is not to be replaced. Makes its folder."""
+    if not path.name:
+        raise UsageRefused(f"cannot write {path}: it is a directory")
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from http.client import InvalidURL
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
+from cli.private import read_secret
 from domain.errors import JobsError
 
 
@@ -23,7 +25,7 @@ class Rest:
         if not url.startswith(("http://", "https://")):
             raise RestError(f"--url {url!r} is not an http address")
         self._url = url.rstrip("/")
-        self._key = key_file.read_text().strip() if key_file is not None else None
+        self._key = read_secret(key_file, "--api-key-file") if key_file is not None else None
 
     @staticmethod
     def path(*segments: str) -> str:
@@ -41,6 +43,8 @@ class Rest:
                 return dict(json.load(answer))
         except HTTPError as error:
             raise RestError(_reason(error)) from error
+        except InvalidURL as error:
+            raise RestError(f"--url {self._url!r} is not an http address: {error}") from None
         except (URLError, OSError) as error:
             reason = getattr(error, "reason", error)
             raise RestError(f"no answer from {self._url}: {reason}") from error

@@ -47,3 +47,17 @@ def test_on_a_terminal_it_draws_bars_and_serves_until_it_is_told_to_stop():
     ):
         assert word in drawn, word
     assert re.search(r"job demo-1 is COMPLETED after [\d.]+ s", drawn)
+
+
+def test_whoever_stops_watching_is_told_so_and_has_not_failed():
+    demo = subprocess.Popen([THINGJOBS, "demo", "--things", "3", *FREE], stdout=subprocess.PIPE, text=True)
+    said = ""
+    while "IN_PROGRESS" not in said:
+        line = demo.stdout.readline()
+        assert line, said
+        said += line
+    demo.send_signal(signal.SIGINT)
+    said += demo.stdout.read()
+    assert demo.wait(20) == 0
+    assert "Interrupted before job demo-1 was done." in said
+    demo.stdout.close()
