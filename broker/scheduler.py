@@ -17,6 +17,8 @@ log = structlog.get_logger(__name__)
 
 #: The longest sleep: a wake-up that got lost, or a clock that was set, costs this much.
 POLL: Final = 10.0
+#: The shortest sleep after trouble: what failed is due still, and would be tried without a pause.
+RETRY: Final = 1.0
 
 
 class Scheduler:
@@ -27,6 +29,7 @@ class Scheduler:
         self._clock = clock
         self._woken = asyncio.Event()
         self._next: datetime | None = None
+        self._troubled = False
         self.last_tick_at: datetime | None = None
 
     def wake(self) -> None:
@@ -37,23 +40,29 @@ class Scheduler:
         """Tick until cancelled; trouble is logged and tried again."""
         while True:
             self._woken.clear()
+            self._troubled = False
             try:
                 busy = bool(await self.tick())
             except Unavailable as error:
                 log.warning("the clock waits", reason=str(error))
-                busy = False
+                busy, self._troubled = False, True
             except Exception:
                 log.exception("a tick failed; it is tried again")
-                busy = False
+                busy, self._troubled = False, True
             if not busy:
                 await self._rest()
 
+    @property
+    def pause(self) -> float:
+        """Return how many seconds to sleep if nobody wakes the clock."""
+        least = RETRY if self._troubled else 0.02
+        if self._next is None:
+            return POLL
+        return min(POLL, max(least, (self._next - self._clock()).total_seconds()))
+
     async def _rest(self) -> None:
-        pause = POLL
-        if self._next is not None:
-            pause = min(pause, max(0.02, (self._next - self._clock()).total_seconds()))
         try:
-            async with asyncio.timeout(pause):
+            async with asyncio.timeout(self.pause):
                 await self._woken.wait()
         except TimeoutError:
             pass
@@ -76,4 +85,5 @@ class Scheduler:
             raise
         except Exception:
             log.exception("a job could not be acted on; it is tried again", job=item.job_key)
+            self._troubled = True
             return 0

@@ -50,6 +50,12 @@ def counts_of(row: Any) -> dict[Status, int]:
     return {status: getattr(row, column) for status, column in COUNTERS.items()}
 
 
+def attempts_of(row: Any) -> dict[Status, int]:
+    """Return how many executions stand where, those that a later one has replaced among them."""
+    replaced = {status: getattr(row, column) for status, column in SUPERSEDED.items()}
+    return {status: count + replaced.get(status, 0) for status, count in counts_of(row).items()}
+
+
 def executed(counts: Any) -> bool:
     """Tell whether a movement of counters brought in an execution that has run."""
     return any(counts.get(status, 0) > 0 for status in EXECUTED)

@@ -65,7 +65,7 @@ def _carry_out(connection: Connection, job_key: int, row: object, action: Action
         case Sweep():
             return sweeps.go_on(connection, job_key, at=at)
         case Abort(rule):
-            words = abort.comment(rule, paces.counts_of(row))
+            words = abort.comment(rule, paces.attempts_of(row))
             sweeps.cancel(connection, job_key, comment=words, reason_code=abort.REASON, at=at)
             return True
         case End(behavior):

@@ -1,7 +1,9 @@
 """The clock: time-outs end executions, large jobs are rolled out and swept in pieces."""
 
 from engine import Engine
+from sqlalchemy import Connection, text
 
+from broker.scheduler import RETRY
 from domain.topics import Topics
 from storage import executions, groups, jobs, rollouts, sweeps
 from storage.policy import Policy
@@ -94,3 +96,21 @@ async def test_a_large_job_is_rolled_out_and_swept_by_ticks(engine: Engine) -> N
         pass
     assert (await engine.store.read(jobs.get, "j")).counts["CANCELED"] == size
     assert Topics().notify(last) in {topic for _, topic, _ in await engine.settle()}
+
+
+async def test_a_job_that_cannot_be_acted_on_keeps_nobody_waiting_and_is_not_tried_without_a_pause(
+    engine: Engine,
+) -> None:
+    await engine.job("bad", "a", inProgressTimeoutInMinutes=1)
+    await engine.job("good", "b", inProgressTimeoutInMinutes=1)
+    for thing in ("a", "b"):
+        await engine.call(thing, "start-next")
+
+    def damage(connection: Connection) -> None:
+        connection.execute(text("UPDATE jobs SET pacing = 'damaged' WHERE job_id = 'bad'"))
+
+    await engine.store.write(damage)
+    engine.later(minutes=1)
+    assert await engine.scheduler.tick() == 1
+    assert (await engine.store.read(executions.get, "good", "b")).status == "TIMED_OUT"
+    assert engine.scheduler.pause >= RETRY

@@ -137,6 +137,7 @@ def test_retries_count_one_by_one_towards_an_abort(store: SyncStore) -> None:
     store.tick()
     assert store.job("j").status == JobStatus.CANCELED
     assert counts(store, "j") == {"CANCELED": 1, "FAILED": 1}
+    assert "2 of 2 executions ended as FAILED" in store.job("j").comment
 
 
 # --- retries ---
