@@ -8,6 +8,8 @@ decision about a CONNECT waits for something (decision 0003).
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 from collections import OrderedDict
 from collections.abc import Iterator
 from functools import partial
@@ -31,7 +33,10 @@ from domain.topics import Topics
 
 log = structlog.get_logger(__name__)
 
+#: How many newcomers wait in the kernel; and how many are taken in by one turn of the loop, which has a file
+#: for each before it can send one away.
 _BACKLOG: Final = 1024
+_AT_ONCE: Final = 8
 #: How long an ended right is remembered against a CONNECT that was being decided at that moment.
 _MEMORY: Final = 60.0
 _NO_DOOR: Final = "the embedded broker is not running"
@@ -96,8 +101,10 @@ class EmbeddedLink:
         self._places = places(self.limits.connections)
         try:
             self._server = await self._loop.create_server(
-                lambda: Connection(self), self._host, self._port, backlog=_BACKLOG
+                lambda: Connection(self), self._host, self._port, backlog=_AT_ONCE
             )
+            for each in self._server.sockets:
+                _listen(each.fileno(), _BACKLOG)
         except OSError as error:
             raise LinkDown(f"cannot listen for devices on {self._host}:{self._port}: {error}") from error
         self._port = self._server.sockets[0].getsockname()[1]
@@ -309,6 +316,12 @@ class EmbeddedLink:
             for connection in tuple(self._connections):
                 connection.abort()
             await asyncio.sleep(0)
+
+
+def _listen(file: int, backlog: int) -> None:
+    """Set how many wait in the kernel: asyncio takes one number for that and for how many it takes in at once."""
+    with socket.socket(fileno=os.dup(file)) as same:
+        same.listen(backlog)
 
 
 def _nobody_listens(topic: str, payload: bytes) -> None:
