@@ -16,7 +16,7 @@ from api.schema import (
 )
 from domain.config import Config
 from domain.execution import Execution, Status
-from domain.job import Job, JobStatus, Template
+from domain.job import OPEN, Job, JobStatus, Template
 from domain.names import Arns
 from domain.pacing import UNPACED
 from domain.registry import Group, Thing
@@ -24,8 +24,8 @@ from domain.timeouts import seconds_left
 
 
 def job_view(job: Job, arns: Arns, *, extended: bool) -> JobView:
-    """Show a job; SCHEDULED is no status of the customer's document, so it takes ``extended`` to see it."""
-    scheduled = job.status is JobStatus.SCHEDULED
+    """Show a job; it takes ``extended`` to see a status that the customer's document does not have."""
+    hidden = job.status in OPEN
     paced = job.pacing or UNPACED
     return JobView(
         job_arn=arns.job(job.job_id),
@@ -33,7 +33,7 @@ def job_view(job: Job, arns: Arns, *, extended: bool) -> JobView:
         targets=job.targets,
         target_selection=job.target_selection,
         description=job.description,
-        status=JobStatus.IN_PROGRESS if scheduled and not extended else job.status,
+        status=JobStatus.IN_PROGRESS if hidden and not extended else job.status,
         created_at=job.created_at,
         last_updated_at=job.last_updated_at,
         completed_at=job.completed_at,

@@ -21,10 +21,12 @@ MAX_TARGETS: Final = 10_000
 
 
 class JobStatus(StrEnum):
-    """Where a job stands."""
+    """Where a job stands. PAUSED and WAITING_FOR_APPROVAL are not AWS's."""
 
     IN_PROGRESS = "IN_PROGRESS"
     SCHEDULED = "SCHEDULED"
+    PAUSED = "PAUSED"
+    WAITING_FOR_APPROVAL = "WAITING_FOR_APPROVAL"
     CANCELED = "CANCELED"
     COMPLETED = "COMPLETED"
     DELETION_IN_PROGRESS = "DELETION_IN_PROGRESS"
@@ -37,8 +39,10 @@ class TargetSelection(StrEnum):
     CONTINUOUS = "CONTINUOUS"
 
 
-#: Work is still being handed out and taken back.
-OPEN: Final = frozenset({JobStatus.IN_PROGRESS, JobStatus.SCHEDULED})
+#: Work is still being handed out and taken back, or will be again.
+OPEN: Final = frozenset(
+    {JobStatus.IN_PROGRESS, JobStatus.SCHEDULED, JobStatus.PAUSED, JobStatus.WAITING_FOR_APPROVAL}
+)
 
 Counts = Mapping[Status, int]
 
@@ -171,5 +175,5 @@ def refuse_associate(job_id: str, selection: TargetSelection, status: JobStatus)
         raise WrongJobState(
             f"Job {job_id} is a {selection} job; targets can be added to CONTINUOUS jobs only"
         )
-    if status is not JobStatus.IN_PROGRESS:
+    if status not in OPEN - {JobStatus.SCHEDULED}:
         raise WrongJobState(f"Job {job_id} is {status}; targets can be added while IN_PROGRESS only")

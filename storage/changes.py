@@ -24,7 +24,7 @@ from storage.millis import to_millis
 from storage.paces import COLUMNS, counts_of, executed, pace
 from storage.rows import Stored
 from storage.signals import Signal, raise_after_commit
-from storage.tables import COUNTERS
+from storage.tables import COUNTERS, OPEN_SQL
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def _look_soon(connection: Connection, job_keys: Sequence[int]) -> None:
 
 _LOOK_SOON: Final = text(
     "UPDATE jobs SET look_at = 0 WHERE id = :key AND pacing <> '{}' "
-    "AND (waiting > 0 OR pacing LIKE '%\"abortConfig\"%') AND status IN ('IN_PROGRESS', 'SCHEDULED')"
+    f"AND (waiting > 0 OR pacing LIKE '%\"abortConfig\"%') AND {OPEN_SQL}"
 )
 
 
@@ -138,7 +138,7 @@ def complete(connection: Connection, job_keys: Sequence[int], *, at: datetime) -
         connection.execute(
             text(
                 "UPDATE jobs SET status = 'COMPLETED', completed_at = :at, last_updated_at = :at "
-                "WHERE id = :key AND status IN ('IN_PROGRESS', 'SCHEDULED')"
+                f"WHERE id = :key AND {OPEN_SQL}"
             ),
             [{"key": key, "at": to_millis(at)} for key in done],
         )

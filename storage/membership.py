@@ -10,12 +10,13 @@ from sqlalchemy import Connection, text
 
 from storage import removal, rollouts
 from storage.lists import bound, ints
+from storage.tables import OPEN_SQL
 from storage.targets import ANCESTORS
 
 #: The continuous jobs that follow a group or one that contains it.
 _FOLLOWERS: Final = (
     'SELECT DISTINCT j.id FROM above a JOIN job_targets x ON x."group" = a.id JOIN jobs j ON j.id = x.job '
-    "WHERE j.target_selection = 'CONTINUOUS' AND j.status IN ('IN_PROGRESS', 'SCHEDULED') ORDER BY j.id"
+    f"WHERE j.target_selection = 'CONTINUOUS' AND j.{OPEN_SQL} ORDER BY j.id"
 )
 #: Whether a job's targets cover a thing.
 _COVERED: Final = (

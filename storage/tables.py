@@ -13,7 +13,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
     UniqueConstraint,
@@ -21,20 +20,21 @@ from sqlalchemy import (
 )
 
 from domain.execution import Status
+from domain.job import OPEN
+from storage.columns import Key, Millis, metadata
+from storage.side_tables import artifacts, job_acts, job_values, job_waves
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-#: SQLite numbers rows itself only for exactly INTEGER; PostgreSQL wants 64 bits.
-Key: Final = BigInteger().with_variant(Integer(), "sqlite")
-Millis: Final = BigInteger()
+__all__ = [
+    "COUNTERS",
+    "OPEN_SQL",
+    "PENDING_SQL",
+    "SUPERSEDED",
+    "artifacts",
+    "job_acts",
+    "job_values",
+    "job_waves",
+    "metadata",
+]
 
 #: The column of ``jobs`` that counts the executions of each status.
 COUNTERS: Final = {status: status.value.lower() for status in Status}
@@ -43,6 +43,9 @@ SUPERSEDED: Final = {
     status: f"superseded_{status.value.lower()}"
     for status in (Status.SUCCEEDED, Status.FAILED, Status.REJECTED, Status.TIMED_OUT)
 }
+
+#: A job's row: that work is still being handed out and taken back, or will be again.
+OPEN_SQL: Final = f"status IN ({', '.join(sorted(repr(status.value) for status in OPEN))})"
 
 meta = Table(
     "meta",
@@ -69,6 +72,15 @@ things = Table(
     # What it was told last: a digest of the pending set, and the first execution (0: none).
     Column("announced_set", Text, nullable=False, server_default=""),
     Column("announced_next", BigInteger, nullable=False, server_default="0"),
+    # Contact: whether it has a connection as far as we know, since when so, and when it was last heard.
+    Column("connected", Boolean, nullable=False, server_default=text("false")),
+    Column("connection_changed_at", Millis),
+    Column("last_seen_at", Millis),
+    # How many jobs in a row it has failed, and until when it gets no new work for that.
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("quarantined_until", Millis),
+    # What a delete still has to do: '' when nothing.
+    Column("sweep", Text, nullable=False, server_default=""),
     sqlite_autoincrement=True,
 )
 Index(
@@ -85,6 +97,19 @@ Index(
     postgresql_where=text("notify_seq > notified_seq"),
 )
 
+Index(
+    "ix_things_sweep",
+    things.c.id,
+    sqlite_where=text("sweep <> ''"),
+    postgresql_where=text("sweep <> ''"),
+)
+Index(
+    "ix_things_quarantined_until",
+    things.c.quarantined_until,
+    sqlite_where=text("quarantined_until IS NOT NULL"),
+    postgresql_where=text("quarantined_until IS NOT NULL"),
+)
+
 thing_groups = Table(
     "thing_groups",
     metadata,
@@ -95,6 +120,13 @@ thing_groups = Table(
     Column("description", Text),
     Column("version", BigInteger, nullable=False, server_default="1"),
     Column("created_at", Millis, nullable=False),
+    # The zone of those members that have none of their own.
+    Column("time_zone", Text),
+    # A dynamic group follows a query; up to which thing its first pass has come (null: it is through).
+    Column("query", Text),
+    Column("built_to", Key),
+    # What a delete still has to do: '' when nothing.
+    Column("sweep", Text, nullable=False, server_default=""),
     sqlite_autoincrement=True,
 )
 
@@ -139,6 +171,18 @@ jobs = Table(
     Column("released", BigInteger, nullable=False, server_default="0"),
     Column("minute_at", Millis),
     Column("minute_released", Integer, nullable=False, server_default="0"),
+    # The wave that is open (0: the job has none), whose windows are open (JSON list of zones), retries given.
+    Column("wave", Integer, nullable=False, server_default="0"),
+    Column("open_zones", Text, nullable=False, server_default="[]"),
+    Column("retried", BigInteger, nullable=False, server_default="0"),
+    # Ends an operator has seen and resumed after, by status (JSON): abort criteria count from there.
+    Column("forgiven", Text, nullable=False, server_default="{}"),
+    # Between jobs on one thing: the higher goes first, and of one exclusive group only one runs at once.
+    Column("priority", Integer, nullable=False, server_default="0"),
+    Column("exclusive_group", Text),
+    Column("template_version", Integer),
+    # Values of the document's parameters for every thing, as JSON.
+    Column("parameters", Text, nullable=False, server_default="{}"),
     # When the clock must look at the job again; 0 is at once, null is never.
     Column("look_at", Millis),
     CheckConstraint("waiting >= 0 AND queued >= 0 AND in_progress >= 0", name="counts"),
@@ -163,6 +207,8 @@ job_targets = Table(
     # One of the two; a deleted group leaves its number behind, which nothing has any more.
     Column("thing", Key),
     Column("group", Key, index=True),
+    # An exclusion: what it names gets nothing, although another target covers it.
+    Column("excluded", Boolean, nullable=False, server_default=text("false")),
     sqlite_with_rowid=False,
 )
 
@@ -174,6 +220,11 @@ waiting = Table(
     Column("thing", Key, ForeignKey("things.id"), primary_key=True, index=True),
     # Which retry its next execution is; 0 for a first one.
     Column("attempt", Integer, nullable=False, server_default="0"),
+    # When it may go out: with which wave (0: no waves), in which zone's windows, and not before when.
+    Column("wave", Integer, nullable=False, server_default="0"),
+    Column("zone", Text, nullable=False, server_default=""),
+    Column("ready_at", Millis, nullable=False, server_default="0"),
+    Index("ix_waiting_pool", "job", "wave", "zone", "ready_at", "thing"),
     sqlite_with_rowid=False,
 )
 
@@ -192,10 +243,15 @@ executions = Table(
     Column("last_updated_at", Millis, nullable=False),
     Column("in_progress_deadline_at", Millis),
     Column("step_deadline_at", Millis),
-    # The earlier of the two, so that one index finds what is due.
+    # Until when it may stay QUEUED.
+    Column("queued_deadline_at", Millis),
+    # The earliest that holds now, so that one index finds what is due.
     Column("deadline_at", Millis),
     Column("attempt", Integer, nullable=False, server_default="0"),
     Column("force_canceled", Boolean, nullable=False, server_default=text("false")),
+    # With which wave it went out, and whose windows it keeps.
+    Column("wave", Integer, nullable=False, server_default="0"),
+    Column("zone", Text, nullable=False, server_default=""),
     # The last answers given to this execution's updates (see storage.ring).
     Column("replies", Text, nullable=False, server_default="[]"),
     UniqueConstraint("job", "thing", "number"),
@@ -233,6 +289,8 @@ execution_events = Table(
     Column("from_status", Text),
     Column("to_status", Text, nullable=False),
     Column("cause", Text, nullable=False),
+    # Who, where an operator did it.
+    Column("actor", Text, nullable=False, server_default=""),
     Column("status_details", Text, nullable=False, server_default="{}"),
     Index("ix_execution_events_job_thing_id", "job", "thing", "id"),
     sqlite_autoincrement=True,
@@ -242,12 +300,18 @@ templates = Table(
     "templates",
     metadata,
     Column("id", Key, primary_key=True),
-    Column("template_id", Text, nullable=False, unique=True),
+    Column("template_id", Text, nullable=False),
+    Column("version", Integer, nullable=False, server_default="1"),
     Column("document", Text, nullable=False),
     Column("description", Text, nullable=False),
+    # JSON Schema of the parameters that the document's placeholders name.
+    Column("parameters", Text, nullable=False, server_default="{}"),
     Column("timeout_config", Text, nullable=False, server_default="{}"),
     Column("pacing", Text, nullable=False, server_default="{}"),
+    Column("priority", Integer, nullable=False, server_default="0"),
+    Column("exclusive_group", Text),
     Column("created_at", Millis, nullable=False),
+    UniqueConstraint("template_id", "version"),
     sqlite_autoincrement=True,
 )
 

@@ -31,6 +31,9 @@ def test_a_job_ends_when_it_is_an_open_snapshot_that_is_out_and_has_nothing_pend
         )
 
 
+OPEN = {"IN_PROGRESS", "SCHEDULED", "PAUSED", "WAITING_FOR_APPROVAL"}
+
+
 def refused(verb, *args, **kwargs) -> bool:
     try:
         verb("j", *args, **kwargs)
@@ -42,19 +45,16 @@ def refused(verb, *args, **kwargs) -> bool:
 def test_what_may_be_canceled_deleted_and_given_targets() -> None:
     working = {Status.IN_PROGRESS: 1}
     for force in (False, True):
-        assert {s for s in JobStatus if not refused(rules.refuse_cancel, s, {}, force=force)} == {
-            "IN_PROGRESS",
-            "SCHEDULED",
-        }
+        assert {s for s in JobStatus if not refused(rules.refuse_cancel, s, {}, force=force)} == OPEN
         deletable = {s for s in JobStatus if not refused(rules.refuse_delete, s, force=force)}
-        assert deletable == {"COMPLETED", "CANCELED"} | ({"IN_PROGRESS", "SCHEDULED"} if force else set())
+        assert deletable == {"COMPLETED", "CANCELED"} | (OPEN if force else set())
     assert not refused(rules.refuse_cancel, JobStatus.CANCELED, working, force=True)
     assert refused(rules.refuse_cancel, JobStatus.CANCELED, working, force=False)
     assert {
         (selection, status)
         for selection, status in product(TargetSelection, JobStatus)
         if not refused(rules.refuse_associate, selection, status)
-    } == {("CONTINUOUS", "IN_PROGRESS")}
+    } == {("CONTINUOUS", status) for status in ("IN_PROGRESS", "PAUSED", "WAITING_FOR_APPROVAL")}
 
 
 @pytest.mark.parametrize("status", JobStatus)

@@ -1,0 +1,65 @@
+"""The tables beside jobs and executions: waves, values per thing, operators' acts, artifacts."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Table, Text
+
+from domain.execution import Status
+from storage.columns import Key, Millis, metadata
+
+#: The waves of a job's rollout, numbered from 1; counters as in ``jobs``, of the things of this wave.
+job_waves = Table(
+    "job_waves",
+    metadata,
+    Column("job", Key, ForeignKey("jobs.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    # How many things have been put into it, those that have left it again not among them.
+    Column("members", Integer, nullable=False, server_default="0"),
+    *(Column(status.value.lower(), Integer, nullable=False, server_default="0") for status in Status),
+    Column("opened_at", Millis),
+    # When its gate's thresholds were met, and when a person said yes.
+    Column("passed_at", Millis),
+    Column("approved_at", Millis),
+    # How many failures an operator has seen and resumed after: they count no more against the gate.
+    Column("forgiven", Integer, nullable=False, server_default="0"),
+    sqlite_with_rowid=False,
+)
+
+#: Values of a job's parameters for one thing, as JSON.
+job_values = Table(
+    "job_values",
+    metadata,
+    Column("job", Key, ForeignKey("jobs.id"), primary_key=True),
+    Column("thing", Key, ForeignKey("things.id"), primary_key=True, index=True),
+    Column("values", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: What operators and the clock did to a job as a whole; never changed.
+job_acts = Table(
+    "job_acts",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("at", Millis, nullable=False),
+    Column("job", Key, nullable=False),
+    Column("act", Text, nullable=False),
+    # Who: an operator's name, or '' for the clock.
+    Column("actor", Text, nullable=False, server_default=""),
+    Column("comment", Text),
+    Column("details", Text, nullable=False, server_default="{}"),
+    Index("ix_job_acts_job_id", "job", "id"),
+    sqlite_autoincrement=True,
+)
+
+#: Files that job documents may point to; the content lies beside the database under its digest.
+artifacts = Table(
+    "artifacts",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("sha256", Text, nullable=False, index=True),
+    Column("size", BigInteger, nullable=False),
+    Column("content_type", Text, nullable=False),
+    Column("created_at", Millis, nullable=False),
+    sqlite_autoincrement=True,
+)
