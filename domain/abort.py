@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import StrEnum
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 from pydantic import Field, field_validator
 
@@ -27,6 +28,13 @@ class FailureType(StrEnum):
     ALL = "ALL"
 
 
+class AbortAction(StrEnum):
+    """What then happens to the job; PAUSE is not AWS's."""
+
+    CANCEL = "CANCEL"
+    PAUSE = "PAUSE"
+
+
 _COUNTED: Final = {
     FailureType.FAILED: frozenset({Status.FAILED}),
     FailureType.REJECTED: frozenset({Status.REJECTED}),
@@ -34,13 +42,14 @@ _COUNTED: Final = {
     FailureType.ALL: frozenset({Status.FAILED, Status.REJECTED, Status.TIMED_OUT}),
 }
 _HUNDREDTHS: Final = 100
+_WORDS: Final = {AbortAction.CANCEL: "Aborted", AbortAction.PAUSE: "Paused"}
 
 
 class AbortCriteria(Config):
     """One rule; ``threshold_percentage`` of those executed, once so many were."""
 
     failure_type: Annotated[FailureType, Field(strict=False)]
-    action: Literal["CANCEL"]
+    action: Annotated[AbortAction, Field(strict=False)]
     threshold_percentage: Annotated[
         float, Field(ge=0.01, le=100, strict=False, json_schema_extra={"multipleOf": 0.01})
     ]
@@ -55,15 +64,18 @@ class AbortCriteria(Config):
 
 
 class AbortConfig(Config):
-    """When a job is canceled because too many of its executions fail; the first rule that is met counts."""
+    """When a job is given up because too many of its executions fail; the first rule that is met counts."""
 
     criteria_list: Annotated[tuple[AbortCriteria, ...], Field(min_length=1, max_length=10, strict=False)]
 
 
-def met(config: AbortConfig, counts: Counts) -> AbortCriteria | None:
-    """Return the first rule that these counts fulfil, in the order given; None if none does."""
+def met(
+    config: AbortConfig, counts: Counts, actions: Collection[AbortAction] = frozenset(AbortAction)
+) -> AbortCriteria | None:
+    """Return the first rule with one of these actions that these counts fulfil, in the order given."""
     executed = sum(counts.get(status, 0) for status in EXECUTED)
-    return next((rule for rule in config.criteria_list if _met(rule, counts, executed)), None)
+    rules = (rule for rule in config.criteria_list if rule.action in actions)
+    return next((rule for rule in rules if _met(rule, counts, executed)), None)
 
 
 def _met(rule: AbortCriteria, counts: Counts, executed: int) -> bool:
@@ -78,6 +90,6 @@ def comment(rule: AbortCriteria, counts: Counts) -> str:
     executed = sum(counts.get(status, 0) for status in EXECUTED)
     failed = sum(counts.get(status, 0) for status in _COUNTED[rule.failure_type])
     return (
-        f"Aborted: {failed} of {executed} executions ended as {rule.failure_type}; "
+        f"{_WORDS[rule.action]}: {failed} of {executed} executions ended as {rule.failure_type}; "
         f"the limit is {rule.threshold_percentage:g} % after {rule.min_number_of_executed_things}"
     )

@@ -12,15 +12,17 @@ from domain.errors import InvalidRequest
 from domain.retry import RetryConfig
 from domain.rollout import RolloutConfig
 from domain.schedule import SchedulingConfig
+from domain.waves import StagedRolloutConfig
 
 
 class Pacing(Config):
-    """The four configurations, each under its name in the contract (1.5)."""
+    """The configurations: four under their names in the contract (1.5), the others ours."""
 
     job_executions_rollout_config: RolloutConfig | None = None
     abort_config: AbortConfig | None = None
     job_executions_retry_config: RetryConfig | None = None
     scheduling_config: SchedulingConfig | None = None
+    staged_rollout_config: StagedRolloutConfig | None = None
 
     @property
     def text(self) -> str:

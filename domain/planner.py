@@ -1,40 +1,74 @@
 """What is to be done about a job now: a pure function of the job, its counts and the clock.
 
 The scheduler acts on the answer; whoever wants to know "what would happen" or "why does it not happen" asks
-the same function. Decisions about time and pacing live here and nowhere else.
+the same functions. Decisions about time and pacing live here and in the rules below, and nowhere else.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
-from domain.abort import AbortCriteria, met
+from domain import waves
+from domain.abort import AbortAction, AbortCriteria, met
 from domain.execution import PENDING, Status
 from domain.job import OPEN, Counts, JobStatus, TargetSelection, is_complete
+from domain.opening import Opening, opening
 from domain.pacing import UNPACED, Pacing
-from domain.rollout import Minute, allowance
+from domain.rollout import Allowance, Minute, allowance
 from domain.schedule import EndBehavior, SchedulingConfig
-from domain.windows import open_span, openings
+from domain.waves import UNSTAGED, Judgement, StagedRolloutConfig, Standing, Verdict, judge
 
 
 @dataclass(frozen=True, slots=True)
-class Open:
-    """A SCHEDULED job's time has come: it is IN_PROGRESS."""
+class Turn:
+    """Windows have opened and closed: the zones where the job's executions may be seen and may not."""
+
+    opened: frozenset[str]
+    shut: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
-class Shut:
-    """The job's window has closed: it is SCHEDULED until the next one opens."""
+class Become:
+    """The job's status says what holds it: SCHEDULED, WAITING_FOR_APPROVAL, or nothing (IN_PROGRESS)."""
+
+    status: JobStatus
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Create executions for up to ``count`` waiting targets, as part of this minute (None: no rate)."""
+    """Create executions for up to ``count`` waiting targets, as part of this minute (None: no rate).
+
+    ``pools``: from which waves and zones they may come, in order.
+    """
 
     count: int
-    minute: Minute | None = None
+    minute: Minute | None
+    pools: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PassGate:
+    """The open wave's gate has what it asks for: its time to bake begins."""
+
+    wave: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenWave:
+    """Let this wave go out."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Let nothing more begin until a person says so: a gate has failed (None), or too many have."""
+
+    rule: AbortCriteria | None
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,27 +100,53 @@ class Complete:
     """Mark the job COMPLETED."""
 
 
-Action = Open | Shut | Release | Expire | Sweep | Abort | End | Complete
+Action = Turn | Become | Release | PassGate | OpenWave | Pause | Expire | Sweep | Abort | End | Complete
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Waiting targets of one wave and zone; the earliest of them may go out at ``ready_at`` (None: now)."""
+
+    wave: int
+    zone: str
+    ready_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
     """What the planner must know of a job.
 
-    ``waiting``: targets without an execution yet, retries owed among them. ``released``: how many executions
-    it has had. ``superseded``: ends of executions that a later one of the same thing has replaced.
-    ``next_deadline_at``: the earliest of its executions'.
+    ``waiting``: targets without an execution yet, retries owed among them; ``pools``: where they wait.
+    ``released``: how many executions it has had. ``superseded``: ends of executions that a later one of the
+    same thing has replaced; ``forgiven``: ends that an operator has seen and resumed after. ``zones``: every
+    zone its windows are kept in, and whether it counts as open there. ``standing``: the open wave's.
+    ``quarantined``: pending executions on things in quarantine. ``next_deadline_at``: the earliest of its
+    executions'.
     """
 
     status: JobStatus
     target_selection: TargetSelection
     waiting: int = 0
+    pools: tuple[Pool, ...] = ()
     sweeping: bool = False
     next_deadline_at: datetime | None = None
     pacing: Pacing = UNPACED
     minute: Minute | None = None
     released: int = 0
     superseded: Counts = field(default_factory=dict)
+    forgiven: Counts = field(default_factory=dict)
+    zones: Mapping[str, bool] = field(default_factory=dict)
+    wave: int = 0
+    standing: Standing | None = None
+    quarantined: int = 0
+
+    @property
+    def schedule(self) -> SchedulingConfig | None:
+        return self.pacing.scheduling_config
+
+    @property
+    def staged(self) -> StagedRolloutConfig:
+        return self.pacing.staged_rollout_config or UNSTAGED
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,22 +173,34 @@ def plan(job: Pace, counts: Counts, now: datetime) -> Plan:
 
 
 def _pace(job: Pace, counts: Counts, now: datetime) -> Plan:
-    schedule = job.pacing.scheduling_config or SchedulingConfig()
-    if schedule.ends_at is not None and schedule.ends_at <= now:
+    schedule = job.schedule
+    ends_at = None if schedule is None else schedule.ends_at
+    if schedule is not None and ends_at is not None and ends_at <= now:
         return _ended(job, counts, schedule.end_behavior or EndBehavior.STOP_ROLLOUT)
-    abort = job.pacing.abort_config
-    rule = met(abort, Counter(counts) + Counter(job.superseded)) if abort is not None else None
-    if rule is not None:
-        return Plan((Abort(rule),))
-    time = _time(schedule, now)
-    if not time.is_open:
-        shut: tuple[Action, ...] = (Shut(),) if job.status is JobStatus.IN_PROGRESS else ()
-        return Plan(shut, time.changes_at)
-    opened: tuple[Action, ...] = (Open(),) if job.status is JobStatus.SCHEDULED else ()
-    out = _rollout(job, counts, now)
-    done = is_complete(job.target_selection, JobStatus.IN_PROGRESS, counts, rolled_out=job.waiting == 0)
+    stop = _stop(job, counts)
+    if stop is not None:
+        return Plan((stop,))
+    openings = openings_of(job, now)
+    changes_at = _earliest(ends_at, *(each.changes_at for each in openings.values()))
+    turn = _turn(job, openings)
+    if job.status is JobStatus.PAUSED:
+        return Plan(turn, changes_at)
+    gate = judgement(job, now)
+    if gate is not None and gate.verdict is Verdict.FAILED:
+        return Plan((*turn, Pause(None, gate.words)))
+    passed = _passed(job, gate)
+    if gate is not None and gate.verdict is Verdict.PASSED:
+        return Plan((*turn, *passed, OpenWave(job.wave + 1)))
+    open_zones = frozenset(zone for zone, each in openings.items() if each.is_open)
+    status = _status(gate, is_open=bool(open_zones))
+    become: tuple[Action, ...] = () if status is job.status else (Become(status),)
+    out = _rollout(job, counts, now, open_zones) if open_zones else Plan(())
+    done = bool(open_zones) and is_complete(
+        job.target_selection, JobStatus.IN_PROGRESS, counts, rolled_out=job.waiting == 0
+    )
     return Plan(
-        (*opened, *out.actions, *((Complete(),) if done else ())), _earliest(out.look_at, time.changes_at)
+        (*turn, *passed, *become, *out.actions, *((Complete(),) if done else ())),
+        _earliest(out.look_at, changes_at, None if gate is None else gate.until),
     )
 
 
@@ -139,37 +211,112 @@ def _ended(job: Pace, counts: Counts, behavior: EndBehavior) -> Plan:
     return Plan(() if any(counts.get(status, 0) for status in PENDING) else (Complete(),))
 
 
-@dataclass(frozen=True, slots=True)
-class _Time:
-    """Whether the schedule lets the job go out now, and when that may change."""
-
-    is_open: bool
-    changes_at: datetime | None
-
-
-def _time(schedule: SchedulingConfig, now: datetime) -> _Time:
-    windows, starts, ends = schedule.maintenance_windows, schedule.starts_at, schedule.ends_at
-    if starts is not None and now < starts:
-        return _Time(is_open=False, changes_at=_earliest(starts, ends))
-    if not windows:
-        return _Time(is_open=True, changes_at=ends)
-    span = open_span(windows, now, UTC)
-    if span is not None and (starts is None or span.opens_at >= starts):
-        return _Time(is_open=True, changes_at=_earliest(span.closes_at, ends))
-    return _Time(is_open=False, changes_at=_earliest(next(openings(windows, now, UTC), None), ends))
-
-
-def _rollout(job: Pace, counts: Counts, now: datetime) -> Plan:
-    config = job.pacing.job_executions_rollout_config
-    if not job.waiting:
-        return Plan(())
+def _stop(job: Pace, counts: Counts) -> Action | None:
+    """Return what the abort criteria ask for: of ends that an operator has not seen yet."""
+    config = job.pacing.abort_config
     if config is None:
-        return Plan((Release(job.waiting),))
+        return None
+    ended = Counter(counts) + Counter(job.superseded)
+    ended.subtract(job.forgiven)
+    paused = job.status is JobStatus.PAUSED
+    rule = met(config, ended, {AbortAction.CANCEL} if paused else frozenset(AbortAction))
+    if rule is None:
+        return None
+    return Abort(rule) if rule.action is AbortAction.CANCEL else Pause(rule)
+
+
+def openings_of(job: Pace, now: datetime) -> dict[str, Opening]:
+    """Return for each zone of the job whether its schedule lets it go out there now."""
+    schedule = job.schedule
+    if schedule is None:
+        return {"": Opening(is_open=True, changes_at=None)}
+    zones = job.zones if schedule.is_local else ("",)
+    return {zone: opening(schedule, zone, now) for zone in zones}
+
+
+def _turn(job: Pace, openings: Mapping[str, Opening]) -> tuple[Turn, ...]:
+    if job.schedule is None:
+        return ()
+    opened = frozenset(zone for zone, each in openings.items() if each.is_open and not job.zones.get(zone))
+    shut = frozenset(
+        zone for zone, each in openings.items() if not each.is_open and job.zones.get(zone, True)
+    )
+    return (Turn(opened, shut),) if opened or shut else ()
+
+
+def judgement(job: Pace, now: datetime) -> Judgement | None:
+    """Return what the gate behind the open wave says, None where there is none to pass.
+
+    Where nothing waits behind it, a SNAPSHOT job ends as it is; a wave without things is passed over there,
+    and waits for its first thing where the targets are followed.
+    """
+    gate, standing = job.staged.gate(job.wave), job.standing
+    snapshot = job.target_selection is TargetSelection.SNAPSHOT
+    if gate is None or standing is None or (snapshot and not job.waiting):
+        return None
+    if standing.things == 0:
+        words = f"wave {job.wave} has no things"
+        return Judgement(Verdict.PASSED if snapshot else Verdict.CLOSED, words)
+    return judge(gate, standing, now)
+
+
+def _passed(job: Pace, gate: Judgement | None) -> tuple[PassGate, ...]:
+    new = gate is not None and gate.verdict is not Verdict.CLOSED
+    return (PassGate(job.wave),) if new and job.standing and job.standing.passed_at is None else ()
+
+
+def _status(gate: Judgement | None, *, is_open: bool) -> JobStatus:
+    if gate is not None and gate.verdict is Verdict.WAITING_FOR_APPROVAL:
+        return JobStatus.WAITING_FOR_APPROVAL
+    return JobStatus.IN_PROGRESS if is_open else JobStatus.SCHEDULED
+
+
+def _rollout(job: Pace, counts: Counts, now: datetime, open_zones: frozenset[str]) -> Plan:
+    local = job.schedule is not None and job.schedule.is_local
+    reachable = [
+        pool for pool in job.pools if pool.wave <= job.wave and (not local or pool.zone in open_zones)
+    ]
+    ready = [pool for pool in reachable if pool.ready_at is None or pool.ready_at <= now]
+    later = _earliest(*(pool.ready_at for pool in reachable if pool not in ready))
+    if not ready:
+        return Plan((), later)
+    allowed = allowed_now(job, counts, now)
+    room = job.waiting if (most := room_for(job, counts)) is None else most
+    count = max(0, min(job.waiting, room, job.waiting if allowed is None else allowed.count))
+    minute = None if allowed is None else allowed.with_released(count)
+    pools = tuple((pool.wave, pool.zone) for pool in sorted(ready, key=lambda pool: (pool.wave, pool.zone)))
+    spent = allowed is not None and allowed.count == count < job.waiting
+    return Plan(
+        (Release(count, minute, pools),) if count else (),
+        _earliest(later, allowed.renewed_at if allowed is not None and spent else None),
+    )
+
+
+def allowed_now(job: Pace, counts: Counts, now: datetime) -> Allowance | None:
+    """Return what the rate allows now, None where there is no rate."""
+    config = job.pacing.job_executions_rollout_config
+    if config is None:
+        return None
     succeeded = counts.get(Status.SUCCEEDED, 0)
-    allowed = allowance(config, job.minute, notified=job.released, succeeded=succeeded, at=now)
-    count = min(allowed.count, job.waiting)
-    actions = (Release(count, allowed.with_released(count)),) if count else ()
-    return Plan(actions, allowed.renewed_at if count < job.waiting else None)
+    return allowance(config, job.minute, notified=job.released, succeeded=succeeded, at=now)
+
+
+def room_for(job: Pace, counts: Counts) -> int | None:
+    """Return how many more may be under way, None without a cap; those in quarantine take no place."""
+    cap = job.staged.maximum_in_flight
+    if cap is None:
+        return None
+    return max(0, cap - sum(counts.get(status, 0) for status in PENDING) + job.quarantined)
+
+
+def forgiven(job: Pace, counts: Counts) -> Counts:
+    """Return the ends that an operator has seen who resumes the job now."""
+    return {status: count for status, count in (Counter(counts) + Counter(job.superseded)).items() if count}
+
+
+def forgiven_failures(standing: Standing) -> int:
+    """Return how many failures of the open wave count no more after a resume."""
+    return max(standing.forgiven, waves.failures(standing.counts) - standing.owed)
 
 
 def _earliest(*moments: datetime | None) -> datetime | None:

@@ -52,6 +52,11 @@ class SchedulingConfig(Config):
         return self
 
     @property
+    def is_local(self) -> bool:
+        """Whether each thing keeps the windows of its own zone."""
+        return False
+
+    @property
     def starts_at(self) -> datetime | None:
         return None if self.start_time is None else moment("startTime", self.start_time)
 
