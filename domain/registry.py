@@ -76,11 +76,12 @@ def merged(old: Mapping[str, str], new: Mapping[str, str], *, merge: bool) -> di
 
 def time_zone(raw: object) -> str:
     """Return an IANA zone name, or raise ``InvalidRequest``."""
-    if not isinstance(raw, str) or raw not in _zones():
+    if not isinstance(raw, str) or raw not in zone_names():
         raise InvalidRequest(f"timeZone {str(raw)[:64]!r} is not an IANA time zone")
     return raw
 
 
 @cache
-def _zones() -> frozenset[str]:
+def zone_names() -> frozenset[str]:
+    """Return the names of the time zones there are."""
     return frozenset(zoneinfo.available_timezones())

@@ -6,14 +6,18 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Final
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from domain.config import Config
 from domain.errors import InvalidRequest
 from domain.job import TargetSelection
-from domain.windows import MaintenanceWindow
+from domain.registry import zone_names
+from domain.windows import MaintenanceWindow, dates
 
 MOST_WINDOWS: Final = 10
+MOST_BLACKOUTS: Final = 100
+#: In place of a zone's name: the zone of each thing.
+THING_ZONE: Final = "thing"
 LATEST_START: Final = timedelta(days=366)
 LATEST_END: Final = timedelta(days=2 * 366)
 #: Between now and a start or an end, and between the two; a setting, since tests cannot wait.
@@ -29,11 +33,36 @@ class EndBehavior(StrEnum):
     FORCE_CANCEL = "FORCE_CANCEL"
 
 
+class CloseBehavior(StrEnum):
+    """What happens to work in progress when a window closes."""
+
+    FINISH = "FINISH"
+    TIME_OUT = "TIME_OUT"
+
+
+def _zone(name: str) -> str:
+    if name != THING_ZONE and name not in zone_names():
+        raise ValueError(f"{name[:64]!r} is not an IANA time zone, nor the word {THING_ZONE!r}")
+    return name
+
+
+def _dates(text: str) -> str:
+    dates(text)
+    return text
+
+
+_Zone = Annotated[
+    str, AfterValidator(_zone), Field(json_schema_extra={"format": "time-zone-or-thing", "minLength": 1})
+]
+_Dates = Annotated[str, AfterValidator(_dates), Field(json_schema_extra={"format": "blackout-dates"})]
 _Moment = Annotated[str, Field(min_length=1, max_length=64, json_schema_extra={"format": "job-time"})]
 
 
 class SchedulingConfig(Config):
-    """When a job begins and ends. Times are UTC unless they name an offset."""
+    """When a job begins, ends and goes out in between.
+
+    Start and end are UTC unless they name an offset; windows and blackout dates are in the time zone.
+    """
 
     start_time: _Moment | None = None
     end_time: _Moment | None = None
@@ -41,6 +70,9 @@ class SchedulingConfig(Config):
     maintenance_windows: Annotated[
         tuple[MaintenanceWindow, ...], Field(max_length=MOST_WINDOWS, strict=False)
     ] = ()
+    time_zone: _Zone = "UTC"
+    blackout_dates: Annotated[tuple[_Dates, ...], Field(max_length=MOST_BLACKOUTS, strict=False)] = ()
+    close_behavior: Annotated[CloseBehavior, Field(strict=False)] = CloseBehavior.FINISH
 
     @model_validator(mode="after")
     def _fits_together(self) -> SchedulingConfig:
@@ -49,12 +81,16 @@ class SchedulingConfig(Config):
                 moment(name, text)
         if self.end_behavior is not None and self.end_time is None:
             raise ValueError(f"endBehavior {self.end_behavior} needs endTime")
+        if self.close_behavior is CloseBehavior.TIME_OUT and not (
+            self.maintenance_windows or self.blackout_dates
+        ):
+            raise ValueError("closeBehavior TIME_OUT needs maintenanceWindows or blackoutDates")
         return self
 
     @property
     def is_local(self) -> bool:
-        """Whether each thing keeps the windows of its own zone."""
-        return False
+        """Whether each thing keeps its windows in its own zone."""
+        return self.time_zone == THING_ZONE
 
     @property
     def starts_at(self) -> datetime | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from heapq import merge
 from itertools import groupby
 from typing import Annotated, Final
@@ -43,13 +44,17 @@ class Span:
     closes_at: datetime
 
 
-def open_span(windows: Sequence[MaintenanceWindow], at: datetime, zone: tzinfo = UTC) -> Span | None:
+def open_span(
+    windows: Sequence[MaintenanceWindow], at: datetime, zone: tzinfo = UTC, *, since: datetime | None = None
+) -> Span | None:
     """Return the span that ``at`` lies in, None outside; of several that overlap the one that closes last.
 
-    The length of a window is real time: it does not change when clocks do.
+    The length of a window is real time: it does not change when clocks do. Those that opened before
+    ``since`` do not count.
     """
     spans = [span for window in windows if (span := _latest(window, at, zone)) and at < span.closes_at]
-    return max(spans, key=lambda span: span.closes_at, default=None)
+    counted = [span for span in spans if since is None or span.opens_at >= since]
+    return max(counted, key=lambda span: span.closes_at, default=None)
 
 
 def openings(windows: Sequence[MaintenanceWindow], at: datetime, zone: tzinfo = UTC) -> Iterator[datetime]:
@@ -59,10 +64,39 @@ def openings(windows: Sequence[MaintenanceWindow], at: datetime, zone: tzinfo = 
         yield moment
 
 
-def next_change(windows: Sequence[MaintenanceWindow], at: datetime, zone: tzinfo = UTC) -> datetime | None:
-    """Return when being open or shut may change after ``at``: the close of the open span, or an opening."""
-    span = open_span(windows, at, zone)
-    return span.closes_at if span is not None else next(openings(windows, at, zone), None)
+def dates(text: str) -> tuple[date, date]:
+    """Return the first and the last of ``YYYY-MM-DD`` or ``YYYY-MM-DD/YYYY-MM-DD``; raises ``ValueError``."""
+    first, slash, last = text.partition("/")
+    found = _date(text, first), _date(text, last if slash else first)
+    if found[1] < found[0]:
+        raise ValueError(f"{text!r} ends before it begins")
+    return found
+
+
+def _date(text: str, part: str) -> date:
+    if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", part) is None:
+        raise ValueError(f"{text!r} is not YYYY-MM-DD or YYYY-MM-DD/YYYY-MM-DD")
+    try:
+        return date.fromisoformat(part)
+    except ValueError:
+        raise ValueError(f"{text!r}: there is no {part}") from None
+
+
+def blackouts(texts: Sequence[str], zone: tzinfo) -> tuple[Span, ...]:
+    """Return when these dates are in a zone, in order, those that touch as one; a skipped date is nowhere."""
+    found: list[Span] = []
+    for first, last in sorted(dates(text) for text in texts):
+        span = Span(_begin(first, zone), _begin(last + timedelta(days=1), zone))
+        if found and span.opens_at <= found[-1].closes_at:
+            found[-1] = Span(found[-1].opens_at, max(found[-1].closes_at, span.closes_at))
+        elif span.opens_at < span.closes_at:
+            found.append(span)
+    return tuple(found)
+
+
+def _begin(day: date, zone: tzinfo) -> datetime:
+    """Return the first moment of a day: midnight, or when clocks skip that, the time to which they skip."""
+    return cron.instant(datetime.combine(day, time()), zone)
 
 
 def _latest(window: MaintenanceWindow, at: datetime, zone: tzinfo) -> Span | None:

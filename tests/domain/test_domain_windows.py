@@ -1,18 +1,16 @@
 """Windows and schedules: open and shut at the right moments, over clock changes too."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import islice
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from domain.errors import InvalidRequest
 from domain.job import TargetSelection
 from domain.schedule import SchedulingConfig, check
-from domain.windows import MaintenanceWindow, next_change, open_span, openings
+from domain.windows import MaintenanceWindow, open_span, openings
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
@@ -61,21 +59,6 @@ def test_a_window_keeps_its_length_when_clocks_change():
     # In that of 25 October it has that hour twice: the window opens in the first one.
     autumn = open_span([NIGHT], utc("2026-10-25 01:30"), BERLIN)
     assert (autumn.opens_at, autumn.closes_at) == (utc("2026-10-25 00:00"), utc("2026-10-25 02:00"))
-
-
-@given(
-    st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1)),  # noqa: DTZ001 - given UTC below
-    st.integers(1, 1430),
-    st.sampled_from([UTC, BERLIN, ZoneInfo("Pacific/Apia")]),
-)
-def test_nothing_changes_before_the_next_change(at, minutes, zone):
-    at = at.replace(tzinfo=UTC)
-    windows = [window("cron(17 5 * * ? *)", minutes), window("cron(0 22 ? * 6 *)", 90)]
-    changes = next_change(windows, at, zone)
-    just_before = changes - timedelta(seconds=1)
-    assert changes > at
-    if just_before > at:
-        assert (open_span(windows, just_before, zone) is None) is (open_span(windows, at, zone) is None)
 
 
 @pytest.mark.parametrize(
