@@ -17,11 +17,11 @@ from sqlalchemy import Connection, text
 from domain.errors import Unavailable
 from domain.execution import Cause, Execution, Status
 from domain.planner import Complete, plan
-from storage import marks, retries, rows
+from storage import marks, retries, rows, waves
 from storage.lists import bound, ints
 from storage.many import execute_many
 from storage.millis import to_millis
-from storage.paces import COLUMNS, counts_of, executed, pace
+from storage.paces import COLUMNS, counts_of, ended, pace
 from storage.rows import Stored
 from storage.signals import Signal, raise_after_commit
 from storage.tables import COUNTERS, OPEN_SQL
@@ -83,20 +83,26 @@ def write(connection: Connection, changes: Sequence[Change], *, at: datetime) ->
     count(connection, tally(moves), at=at)
 
 
-def tally(changes: Iterable[Change]) -> dict[int, Counter[Status]]:
-    """Return by how much each job's counters move."""
-    deltas: dict[int, Counter[Status]] = {}
+def tally(changes: Iterable[Change]) -> dict[tuple[int, int], Counter[Status]]:
+    """Return by how much the counters move, by job and wave."""
+    deltas: dict[tuple[int, int], Counter[Status]] = {}
     for change in changes:
-        delta = deltas.setdefault(change.stored.job_key, Counter())
+        delta = deltas.setdefault((change.stored.job_key, change.stored.wave), Counter())
         delta[change.stored.execution.status] -= 1
         delta[change.after.status] += 1
     return deltas
 
 
-def count(connection: Connection, deltas: Mapping[int, Mapping[Status, int]], *, at: datetime) -> None:
-    """Move the counters of each job and complete the jobs that have nothing left to do."""
-    if not deltas:
+def count(
+    connection: Connection, moved: Mapping[tuple[int, int], Mapping[Status, int]], *, at: datetime
+) -> None:
+    """Move the counters, given by job and wave, and complete the jobs that have nothing left to do."""
+    if not moved:
         return
+    waves.count(connection, moved)
+    deltas: dict[int, Counter[Status]] = {}
+    for (job, _), delta in moved.items():
+        deltas.setdefault(job, Counter()).update(delta)
     connection.execute(
         _COUNT,
         [
@@ -104,12 +110,12 @@ def count(connection: Connection, deltas: Mapping[int, Mapping[Status, int]], *,
             for key in sorted(deltas)
         ],
     )
-    _look_soon(connection, [key for key in sorted(deltas) if executed(deltas[key])])
+    _look_soon(connection, [key for key in sorted(deltas) if ended(deltas[key])])
     complete(connection, sorted(deltas), at=at)
 
 
 def _look_soon(connection: Connection, job_keys: Sequence[int]) -> None:
-    """Have the clock look at jobs whose abort or rate depends on how executions end."""
+    """Have the clock look at jobs whose abort, gate, rate or cap depends on how executions end."""
     if not job_keys:
         return
     looked = connection.execute(_LOOK_SOON, [{"key": key} for key in job_keys])
@@ -127,7 +133,8 @@ def complete(connection: Connection, job_keys: Sequence[int], *, at: datetime) -
     """Mark those of the jobs COMPLETED for which the planner says so."""
     statement = text(
         f"SELECT {COLUMNS} FROM jobs "
-        f"WHERE id IN (SELECT v FROM {ints(connection, 'keys')} k) AND queued = 0 AND in_progress = 0"
+        f"WHERE id IN (SELECT v FROM {ints(connection, 'keys')} k) "
+        "AND queued = 0 AND in_progress = 0 AND waiting = 0"
     )
     done = [
         row.id

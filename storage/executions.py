@@ -146,15 +146,16 @@ def delete(
     if entry.key != latest.key:
         rollouts.supersede(connection, entry.job_key, {status: -1})
         return
-    moved = Counter({status: -1})
+    moved = {(entry.job_key, entry.wave): Counter({status: -1})}
     before = connection.execute(
         text(
-            "SELECT status FROM executions WHERE job = :job AND thing = :thing ORDER BY number DESC LIMIT 1"
+            "SELECT status, wave FROM executions WHERE job = :job AND thing = :thing "
+            "ORDER BY number DESC LIMIT 1"
         ),
         {"job": entry.job_key, "thing": entry.thing_key},
-    ).scalar()
+    ).one_or_none()
     if before is not None:
         # The one before counts again.
-        moved[Status(before)] += 1
-        rollouts.supersede(connection, entry.job_key, {Status(before): -1})
-    changes.count(connection, {entry.job_key: moved}, at=at)
+        moved.setdefault((entry.job_key, before.wave), Counter())[Status(before.status)] += 1
+        rollouts.supersede(connection, entry.job_key, {Status(before.status): -1})
+    changes.count(connection, moved, at=at)

@@ -55,14 +55,15 @@ def mark(connection: Connection, thing_keys: Iterable[int]) -> None:
     raise_after_commit(connection, Signal.MARKS)
 
 
-def mark_queued(connection: Connection, job_key: int) -> None:
-    """Mark every thing on which this job is QUEUED."""
+def mark_queued(connection: Connection, job_key: int, zones: Sequence[str] | None = None) -> None:
+    """Mark every thing on which this job is QUEUED (in these zones; None: in all)."""
+    where = "" if zones is None else f"AND zone IN (SELECT v FROM {texts(connection, 'zones')} z)"
     connection.execute(
         text(
             "UPDATE things SET notify_seq = notify_seq + 1 WHERE id IN "
-            "(SELECT thing FROM executions WHERE job = :job AND status = 'QUEUED')"
+            f"(SELECT thing FROM executions WHERE job = :job AND status = 'QUEUED' {where})"
         ),
-        {"job": job_key},
+        {"job": job_key, "zones": bound(connection, zones or [])},
     )
     raise_after_commit(connection, Signal.MARKS)
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
-from storage import removal, rollouts
+from storage import removal, waiting
 from storage.lists import bound, ints
 from storage.tables import OPEN_SQL
 from storage.targets import ANCESTORS
@@ -54,20 +54,17 @@ def join(connection: Connection, group: int, things: Sequence[int]) -> int:
         [{"group": group, "thing": thing} for thing in fresh],
     )
     for job, newcomers in late.items():
-        rollouts.wait_for_release(connection, job, _wait(connection, job, newcomers))
+        _wait(connection, job, newcomers)
     return len(fresh)
 
 
-def _wait(connection: Connection, job: int, things: Sequence[int]) -> int:
+def _wait(connection: Connection, job: int, things: Sequence[int]) -> None:
     """Put newcomers into a job's waiting list; one that ended it earlier does it again (contract O4)."""
-    return connection.execute(
-        text(
-            f"INSERT INTO waiting (job, thing) SELECT :job, k.v FROM {ints(connection, 'keys')} k "
-            "WHERE NOT EXISTS (SELECT 1 FROM executions e WHERE e.job = :job AND e.thing = k.v "
-            "AND e.status IN ('QUEUED', 'IN_PROGRESS')) ON CONFLICT DO NOTHING"
-        ),
-        {"job": job, "keys": bound(connection, things)},
-    ).rowcount
+    source = (
+        f"SELECT k.v AS thing FROM {ints(connection, 'keys')} k WHERE NOT EXISTS (SELECT 1 FROM executions p "
+        "WHERE p.job = :job AND p.thing = k.v AND p.status IN ('QUEUED', 'IN_PROGRESS'))"
+    )
+    waiting.put(connection, job, source, {"keys": bound(connection, things)})
 
 
 def leave(connection: Connection, group: int, things: Sequence[int], *, at: datetime) -> int:
@@ -99,12 +96,7 @@ def _orphaned(connection: Connection, job: int, things: Sequence[int], *, at: da
     keys = ints(connection, "things")
     parameters = {"job": job, "things": bound(connection, things)}
     removal.remove(connection, f"e.job = :job AND e.thing IN (SELECT v FROM {keys} k)", parameters, at=at)
-    dropped = connection.execute(
-        text(f"DELETE FROM waiting WHERE job = :job AND thing IN (SELECT v FROM {keys} k)"), parameters
-    ).rowcount
-    connection.execute(
-        text("UPDATE jobs SET waiting = waiting - :dropped WHERE id = :job"), {"job": job, "dropped": dropped}
-    )
+    waiting.drop(connection, job, things)
 
 
 def _followers(connection: Connection, group: int) -> list[int]:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
+from pydantic_core import from_json
+from sqlalchemy import Connection, text
+
 from domain.abort import EXECUTED
-from domain.execution import Status
-from domain.job import JobStatus, TargetSelection
+from domain.execution import PENDING, Status
+from domain.job import OPEN, JobStatus, TargetSelection
 from domain.pacing import parse
-from domain.planner import Pace
+from domain.planner import Pace, Pool
 from domain.rollout import Minute
-from storage.millis import from_millis
+from storage import waves
+from storage.millis import from_millis, to_millis
 from storage.tables import COUNTERS, SUPERSEDED
 
 COLUMNS: Final = ", ".join(
@@ -25,6 +30,9 @@ COLUMNS: Final = ", ".join(
         "minute_at",
         "minute_released",
         "released",
+        "wave",
+        "open_zones",
+        "forgiven",
         *COUNTERS.values(),
         *SUPERSEDED.values(),
     )
@@ -32,6 +40,7 @@ COLUMNS: Final = ", ".join(
 
 
 def pace(row: Any, *, next_deadline_at: datetime | None = None) -> Pace:
+    """Return what the row alone tells: enough for a job that lets nothing out now."""
     return Pace(
         status=JobStatus(row.status),
         target_selection=TargetSelection(row.target_selection),
@@ -42,7 +51,52 @@ def pace(row: Any, *, next_deadline_at: datetime | None = None) -> Pace:
         minute=None if row.minute_at is None else Minute(from_millis(row.minute_at), row.minute_released),
         released=row.released,
         superseded={status: getattr(row, column) for status, column in SUPERSEDED.items()},
+        forgiven={Status(status): count for status, count in from_json(row.forgiven).items()},
+        zones=from_json(row.open_zones),
+        wave=row.wave,
     )
+
+
+def whole(
+    connection: Connection, row: Any, *, next_deadline_at: datetime | None = None, at: datetime
+) -> Pace:
+    """Return all that the planner may ask for."""
+    found = pace(row, next_deadline_at=next_deadline_at)
+    if found.status not in OPEN:
+        return found
+    return replace(
+        found,
+        pools=pools(connection, row.id) if found.waiting else (),
+        standing=waves.standing(connection, row.id, found.wave) if found.wave else None,
+        quarantined=0 if found.staged.maximum_in_flight is None else _quarantined(connection, row.id, at),
+    )
+
+
+def pools(connection: Connection, job_key: int) -> tuple[Pool, ...]:
+    """Return where things wait, and when the first of each may go out; costs what pools there are."""
+    found: list[Pool] = []
+    wave, zone = -1, ""
+    while True:
+        row = connection.execute(_NEXT_POOL, {"job": job_key, "wave": wave, "zone": zone}).one_or_none()
+        if row is None:
+            return tuple(found)
+        wave, zone = row.wave, row.zone
+        found.append(Pool(wave, zone, from_millis(row.ready_at) if row.ready_at else None))
+
+
+_NEXT_POOL: Final = text(
+    "SELECT wave, zone, ready_at FROM waiting WHERE job = :job AND (wave, zone) > (:wave, :zone) "
+    "ORDER BY wave, zone, ready_at LIMIT 1"
+)
+
+
+def _quarantined(connection: Connection, job_key: int, at: datetime) -> int:
+    """Count the pending executions on things in quarantine: they take no place under a cap."""
+    statement = text(
+        "SELECT count(*) FROM things t JOIN executions e ON e.thing = t.id WHERE t.quarantined_until > :now "
+        "AND e.job = :job AND e.status IN ('QUEUED', 'IN_PROGRESS')"
+    )
+    return int(connection.execute(statement, {"job": job_key, "now": to_millis(at)}).scalar_one())
 
 
 def counts_of(row: Any) -> dict[Status, int]:
@@ -56,6 +110,8 @@ def attempts_of(row: Any) -> dict[Status, int]:
     return {status: count + replaced.get(status, 0) for status, count in counts_of(row).items()}
 
 
-def executed(counts: Any) -> bool:
-    """Tell whether a movement of counters brought in an execution that has run."""
-    return any(counts.get(status, 0) > 0 for status in EXECUTED)
+def ended(moved: Any) -> bool:
+    """Tell whether a movement of counters has ended an execution, which makes room or tells how it goes."""
+    return sum(moved.get(status, 0) for status in PENDING) < 0 or any(
+        moved.get(status, 0) > 0 for status in EXECUTED
+    )

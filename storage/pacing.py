@@ -1,19 +1,36 @@
 """Acts on what the planner says about one job: one transaction, one bounded piece of work.
 
 Whoever changes what a plan depends on (targets, counts, configuration) either calls ``act`` or leaves the job
-to the clock by way of ``look_soon``.
+to the clock by way of ``look_at``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Final
 
 from sqlalchemy import Connection, text
 
 from domain import abort
-from domain.planner import Abort, Action, Complete, End, Expire, Open, Release, Shut, Sweep, plan
+from domain.planner import (
+    Abort,
+    Action,
+    Become,
+    Complete,
+    End,
+    Expire,
+    OpenWave,
+    PassGate,
+    Pause,
+    Release,
+    Sweep,
+    Turn,
+    plan,
+)
 from domain.schedule import EndBehavior
-from storage import changes, expiry, marks, paces, rollouts, sweeps
+from storage import changes, expiry, holds, paces, rollouts, sweeps, waiting, waves
 from storage.millis import to_millis
 from storage.signals import Signal, raise_after_commit
 
@@ -30,11 +47,13 @@ def act(
     ).one_or_none()
     if row is None:
         return 0
-    ahead = plan(paces.pace(row, next_deadline_at=next_deadline_at), paces.counts_of(row), at)
+    job = paces.whole(connection, row, next_deadline_at=next_deadline_at, at=at)
+    ahead = plan(job, paces.counts_of(row), at)
     # First, since actions may have more to do and say so by ``look_at`` themselves.
     _look(connection, job_key, to_millis(ahead.look_at))
     # A list: every action is carried out, whatever the first one leaves.
-    left = [_carry_out(connection, job_key, row, action, at=at) for action in ahead.actions]
+    scene = _Scene(connection, job_key, row, at)
+    left = [_ACTS[type(action)](scene, action) for action in ahead.actions]
     if any(left):
         # 0 and not now: a clock that is set back must not make what is left wait.
         _look(connection, job_key, 0)
@@ -49,45 +68,98 @@ def _look(connection: Connection, job_key: int, look_at: int | None) -> None:
         raise_after_commit(connection, Signal.AGENDA)
 
 
-def _carry_out(connection: Connection, job_key: int, row: object, action: Action, *, at: datetime) -> bool:
-    """Do one action; return whether the job must be looked at again at once."""
-    match action:
-        case Open():
-            _move(connection, job_key, "SCHEDULED", "IN_PROGRESS", at=at)
-        case Shut():
-            _move(connection, job_key, "IN_PROGRESS", "SCHEDULED", at=at)
-        case Release(count, minute):
-            chunk = min(count, rollouts.CHUNK)
-            rollouts.release(connection, job_key, limit=chunk, minute=minute, planned=count, at=at)
-            return chunk < count
-        case Expire():
-            expiry.expire(connection, job_key, at=at)
-        case Sweep():
-            return sweeps.go_on(connection, job_key, at=at)
-        case Abort(rule):
-            words = abort.comment(rule, paces.attempts_of(row))
-            sweeps.cancel(connection, job_key, comment=words, reason_code=abort.REASON, at=at)
-            return True
-        case End(behavior):
-            _end(connection, job_key, behavior, at=at)
-            return True
-        case Complete():
-            changes.complete(connection, [job_key], at=at)
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """One job, in one transaction."""
+
+    connection: Connection
+    job_key: int
+    row: Any
+    at: datetime
+
+
+def _turn(scene: _Scene, action: Turn) -> bool:
+    holds.turn(scene.connection, scene.job_key, opened=action.opened, shut=action.shut, at=scene.at)
     return False
 
 
-def _move(connection: Connection, job_key: int, before: str, after: str, *, at: datetime) -> None:
-    """Open or shut a job. What is QUEUED comes into sight or goes out of it, so things are told."""
-    connection.execute(
-        text("UPDATE jobs SET status = :after, last_updated_at = :at WHERE id = :key AND status = :before"),
-        {"key": job_key, "before": before, "after": after, "at": to_millis(at)},
+def _become(scene: _Scene, action: Become) -> bool:
+    holds.become(scene.connection, scene.job_key, action.status, at=scene.at)
+    return False
+
+
+def _release(scene: _Scene, action: Release) -> bool:
+    done = rollouts.release(
+        scene.connection,
+        scene.job_key,
+        action.pools,
+        limit=min(action.count, rollouts.CHUNK),
+        minute=action.minute,
+        planned=action.count,
+        at=scene.at,
     )
-    marks.mark_queued(connection, job_key)
-    raise_after_commit(connection, Signal.EVENTS)
+    # Either a piece is left, or these pools had less than may go out: the next plan knows what that means.
+    return done < action.count
 
 
-def _end(connection: Connection, job_key: int, behavior: EndBehavior, *, at: datetime) -> None:
-    if behavior is EndBehavior.STOP_ROLLOUT:
-        rollouts.stop(connection, job_key)
-        return
-    sweeps.cancel(connection, job_key, force=behavior is EndBehavior.FORCE_CANCEL, at=at)
+def _pass_gate(scene: _Scene, action: PassGate) -> bool:
+    waves.note(scene.connection, scene.job_key, action.wave, passed_at=to_millis(scene.at))
+    return False
+
+
+def _open_wave(scene: _Scene, action: OpenWave) -> bool:
+    waves.open_wave(scene.connection, scene.job_key, action.number, at=scene.at)
+    return True
+
+
+def _pause(scene: _Scene, action: Pause) -> bool:
+    rule = action.rule
+    words = action.words if rule is None else abort.comment(rule, paces.attempts_of(scene.row))
+    code = holds.GATE_FAILED if rule is None else abort.REASON
+    holds.pause(scene.connection, scene.job_key, comment=words, reason_code=code, at=scene.at)
+    return False
+
+
+def _expire(scene: _Scene, _action: Expire) -> bool:
+    expiry.expire(scene.connection, scene.job_key, at=scene.at)
+    return False
+
+
+def _sweep(scene: _Scene, _action: Sweep) -> bool:
+    return sweeps.go_on(scene.connection, scene.job_key, at=scene.at)
+
+
+def _abort(scene: _Scene, action: Abort) -> bool:
+    words = abort.comment(action.rule, paces.attempts_of(scene.row))
+    sweeps.cancel(scene.connection, scene.job_key, comment=words, reason_code=abort.REASON, at=scene.at)
+    return True
+
+
+def _end(scene: _Scene, action: End) -> bool:
+    if action.behavior is EndBehavior.STOP_ROLLOUT:
+        waiting.clear(scene.connection, scene.job_key)
+    else:
+        force = action.behavior is EndBehavior.FORCE_CANCEL
+        sweeps.cancel(scene.connection, scene.job_key, force=force, at=scene.at)
+    return True
+
+
+def _complete(scene: _Scene, _action: Complete) -> bool:
+    changes.complete(scene.connection, [scene.job_key], at=scene.at)
+    return False
+
+
+#: How each action is carried out; true: the job must be looked at again at once.
+_ACTS: Final[Mapping[type[Action], Callable[[_Scene, Any], bool]]] = {
+    Turn: _turn,
+    Become: _become,
+    Release: _release,
+    PassGate: _pass_gate,
+    OpenWave: _open_wave,
+    Pause: _pause,
+    Expire: _expire,
+    Sweep: _sweep,
+    Abort: _abort,
+    End: _end,
+    Complete: _complete,
+}

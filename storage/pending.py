@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -10,6 +11,9 @@ from domain.execution import Status
 from domain.job import JobStatus
 from storage.lists import bound, ints
 from storage.rows import Stored, select
+
+#: In these a job lets nothing begin.
+_HIDING: Final = frozenset({JobStatus.SCHEDULED, JobStatus.PAUSED})
 
 
 def pending_of(connection: Connection, thing_keys: Sequence[int]) -> dict[int, list[Stored]]:
@@ -41,9 +45,9 @@ def visible(entry: Stored) -> bool:
     """Return whether a device may still see this pending execution.
 
     A cancel or delete that is still working through a large job counts as done for each of its things. What
-    is QUEUED of a job whose window is shut is hidden until it opens (contract 2.11).
+    is QUEUED of a job that is paused, or whose window is shut, is hidden until that changes (contract 2.11).
     """
-    if entry.job_status is JobStatus.SCHEDULED and entry.execution.status is Status.QUEUED:
+    if entry.execution.status is Status.QUEUED and (entry.job_status in _HIDING or not entry.is_open):
         return False
     if entry.job_status is JobStatus.DELETION_IN_PROGRESS:
         return False

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from domain.execution import Cause, Status
-from storage import changes, rows, sweeps
+from storage import changes, rows, sweeps, waiting
 
 
 def remove(connection: Connection, where: str, parameters: Mapping[str, Any], *, at: datetime) -> int:
@@ -23,7 +23,6 @@ def drop_waiting(connection: Connection, job_keys: Sequence[int], thing_key: int
     """Take a thing out of the waiting lists of these jobs; a job that waited for it alone may end."""
     if not job_keys:
         return
-    of_thing = [{"job": key, "thing": thing_key} for key in sorted(job_keys)]
-    connection.execute(text("DELETE FROM waiting WHERE job = :job AND thing = :thing"), of_thing)
-    connection.execute(text("UPDATE jobs SET waiting = waiting - 1 WHERE id = :job"), of_thing)
+    for key in sorted(job_keys):
+        waiting.drop(connection, key, [thing_key])
     changes.complete(connection, sorted(job_keys), at=at)

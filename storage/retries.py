@@ -22,9 +22,18 @@ def owe(connection: Connection, ended: Iterable[tuple[Stored, Execution]], *, at
     if not owed:
         return
     connection.execute(
-        text("INSERT INTO waiting (job, thing, attempt) VALUES (:job, :thing, :attempt)"),
+        text(
+            "INSERT INTO waiting (job, thing, attempt, wave, zone, again) "
+            "VALUES (:job, :thing, :attempt, :wave, :zone, true)"
+        ),
         [
-            {"job": stored.job_key, "thing": stored.thing_key, "attempt": after.attempt + 1}
+            {
+                "job": stored.job_key,
+                "thing": stored.thing_key,
+                "attempt": after.attempt + 1,
+                "wave": stored.wave,
+                "zone": stored.zone,
+            }
             for stored, after in owed
         ],
     )

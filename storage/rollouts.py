@@ -2,51 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection, text
 
 from domain.execution import Status
 from domain.rollout import Minute
-from storage import changes
+from storage import changes, waiting, waves
+from storage.lists import bound, ints
 from storage.millis import to_millis
 from storage.signals import Signal, raise_after_commit
 from storage.tables import SUPERSEDED
 
 #: Small enough that other writers wait for a fraction of a second only.
 CHUNK: Final = 5000
+#: Where things wait whose job has neither waves nor zones.
+PLAIN: Final = ((0, ""),)
 
-_CHUNK_END: Final = text(
-    "SELECT max(thing) FROM (SELECT thing FROM waiting WHERE job = :job ORDER BY thing LIMIT :limit) w"
+_FROM: Final = "FROM {keys} k CROSS JOIN waiting w "
+_WHERE: Final = "WHERE w.job = :job AND w.thing = k.v "
+_LATEST: Final = "(SELECT max(l.number) FROM executions l WHERE l.job = w.job AND l.thing = w.thing)"
+_RELEASE: Final = (
+    "INSERT INTO executions (job, thing, number, attempt, wave, zone, status, queued_at, last_updated_at) "
+    f"SELECT w.job, w.thing, CASE WHEN w.again THEN COALESCE({_LATEST}, 0) + 1 ELSE 1 END, "
+    "w.attempt, w.wave, w.zone, 'QUEUED', :at, :at "
+    f"{_FROM}{_WHERE}ORDER BY w.thing"
 )
-_RELEASE: Final = text(
-    "INSERT INTO executions (job, thing, number, attempt, status, queued_at, last_updated_at) "
-    "SELECT w.job, w.thing, "
-    "COALESCE((SELECT max(e.number) FROM executions e WHERE e.job = w.job AND e.thing = w.thing), 0) + 1, "
-    "w.attempt, 'QUEUED', :at, :at FROM waiting w WHERE w.job = :job AND w.thing <= :last ORDER BY w.thing"
-)
-_EVENTS: Final = text(
+_EVENTS: Final = (
     "INSERT INTO execution_events (at, job, thing, number, version, to_status, cause) "
-    "SELECT :at, e.job, e.thing, e.number, e.version, e.status, 'RELEASE' FROM waiting w "
-    "JOIN executions e ON e.job = w.job AND e.thing = w.thing AND e.status = 'QUEUED' "
-    "WHERE w.job = :job AND w.thing <= :last ORDER BY e.id"
+    "SELECT :at, e.job, e.thing, e.number, e.version, e.status, 'RELEASE' "
+    "FROM {keys} k CROSS JOIN executions e WHERE e.job = :job AND e.thing = k.v AND e.status = 'QUEUED' "
+    "ORDER BY e.id"
 )
-_MARK: Final = text(
-    "UPDATE things SET notify_seq = notify_seq + 1 "
-    "WHERE id IN (SELECT thing FROM waiting WHERE job = :job AND thing <= :last)"
-)
-_DONE: Final = text("DELETE FROM waiting WHERE job = :job AND thing <= :last")
+_MARK: Final = "UPDATE things SET notify_seq = notify_seq + 1 WHERE id IN (SELECT v FROM {keys} k)"
+_DONE: Final = "DELETE FROM waiting WHERE job = :job AND thing IN (SELECT v FROM {keys} k)"
 _COUNT: Final = text(
     "UPDATE jobs SET waiting = waiting - :now, released = released + :now, minute_at = :minute_at, "
     "minute_released = :minute_released WHERE id = :job"
 )
-#: The executions that those of a chunk replace, by status.
-_REPLACED: Final = text(
-    "SELECT e.status, count(*) FROM waiting w JOIN executions e ON e.job = w.job AND e.thing = w.thing "
-    "WHERE w.job = :job AND w.thing <= :last AND e.number = (SELECT max(l.number) FROM executions l "
-    "WHERE l.job = w.job AND l.thing = w.thing) GROUP BY e.status"
+_WAVES: Final = f"SELECT w.wave, count(*) {_FROM}{_WHERE}GROUP BY w.wave"
+#: The executions that those of a chunk replace, by wave and status.
+_REPLACED: Final = (
+    f"SELECT e.wave, e.status, count(*) {_FROM}JOIN executions e ON e.job = w.job AND e.thing = w.thing "
+    f"{_WHERE}AND w.again AND e.number = {_LATEST} GROUP BY e.wave, e.status"
 )
 _SUPERSEDE: Final = text(
     "UPDATE jobs SET "
@@ -58,26 +59,29 @@ _SUPERSEDE: Final = text(
 def release(
     connection: Connection,
     job_key: int,
+    pools: Sequence[tuple[int, str]] = PLAIN,
     *,
     limit: int = CHUNK,
     minute: Minute | None = None,
     planned: int | None = None,
     at: datetime,
 ) -> int:
-    """Create QUEUED executions for up to ``limit`` waiting things of a job; return how many.
+    """Create QUEUED executions for up to ``limit`` waiting things of these pools; return how many.
 
     ``minute`` is the running one after ``planned`` went out; None where the job has no rate. Counters then
     count the new executions and no longer those that they replace.
     """
-    last = connection.execute(_CHUNK_END, {"job": job_key, "limit": limit}).scalar()
-    if last is None:
+    things = waiting.ready(connection, job_key, pools, limit, to_millis(at))
+    if not things:
         return 0
-    chunk = {"job": job_key, "last": last, "at": to_millis(at)}
-    replaced = {Status(row[0]): row[1] for row in connection.execute(_REPLACED, chunk)}
-    released = connection.execute(_RELEASE, chunk).rowcount
-    connection.execute(_EVENTS, chunk)
-    connection.execute(_MARK, chunk)
-    connection.execute(_DONE, chunk)
+    chunk = {"job": job_key, "keys": bound(connection, things), "at": to_millis(at)}
+    _move_counts(connection, job_key, chunk, at=at)
+    released = _run(connection, _RELEASE, chunk)
+    for statement in (_EVENTS, _MARK):
+        _run(connection, statement, chunk)
+    where = f"job = :job AND thing IN (SELECT v FROM {ints(connection, 'keys')} k)"
+    waves.uncount_waiting(connection, job_key, where, chunk)
+    _run(connection, _DONE, chunk)
     connection.execute(
         _COUNT,
         {
@@ -87,13 +91,31 @@ def release(
             "minute_released": 0 if minute is None else minute.released - (planned or 0) + released,
         },
     )
-    if replaced:
-        supersede(connection, job_key, replaced)
-    moved = {Status.QUEUED: released} | {status: -number for status, number in replaced.items()}
-    changes.count(connection, {job_key: moved}, at=at)
     raise_after_commit(connection, Signal.MARKS)
     raise_after_commit(connection, Signal.EVENTS)
-    return int(released)
+    return released
+
+
+def _move_counts(connection: Connection, job_key: int, chunk: Mapping[str, Any], *, at: datetime) -> None:
+    """Move the counters of the job and its waves, before the rows do."""
+    deltas: dict[tuple[int, int], Counter[Status]] = {}
+    for wave, count in _rows(connection, _WAVES, chunk):
+        deltas.setdefault((job_key, wave), Counter())[Status.QUEUED] += count
+    replaced: Counter[Status] = Counter()
+    for wave, status, count in _rows(connection, _REPLACED, chunk):
+        deltas.setdefault((job_key, wave), Counter())[Status(status)] -= count
+        replaced[Status(status)] += count
+    if replaced:
+        supersede(connection, job_key, replaced)
+    changes.count(connection, deltas, at=at)
+
+
+def _rows(connection: Connection, statement: str, chunk: Mapping[str, Any]) -> Sequence[Any]:
+    return connection.execute(text(statement.format(keys=ints(connection, "keys"))), chunk).all()
+
+
+def _run(connection: Connection, statement: str, chunk: Mapping[str, Any]) -> int:
+    return connection.execute(text(statement.format(keys=ints(connection, "keys"))), chunk).rowcount
 
 
 def supersede(connection: Connection, job_key: int, ended: Mapping[Status, int]) -> None:
@@ -102,19 +124,3 @@ def supersede(connection: Connection, job_key: int, ended: Mapping[Status, int])
         _SUPERSEDE,
         {"job": job_key, **{column: ended.get(status, 0) for status, column in SUPERSEDED.items()}},
     )
-
-
-def wait_for_release(connection: Connection, job_key: int, added: int) -> None:
-    """Note that so many more things wait; the clock takes it from there."""
-    if added:
-        connection.execute(
-            text("UPDATE jobs SET waiting = waiting + :added, look_at = 0 WHERE id = :job"),
-            {"job": job_key, "added": added},
-        )
-        raise_after_commit(connection, Signal.AGENDA)
-
-
-def stop(connection: Connection, job_key: int) -> None:
-    """Let nothing more go out: who waits, for a first execution or for a retry, waits no longer."""
-    connection.execute(text("DELETE FROM waiting WHERE job = :job"), {"job": job_key})
-    connection.execute(text("UPDATE jobs SET waiting = 0 WHERE id = :job"), {"job": job_key})

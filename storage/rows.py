@@ -18,7 +18,8 @@ from storage.millis import from_millis, to_millis
 COLUMNS: Final = (
     "e.id, e.job, e.thing, j.job_id, t.name, e.status, e.number, e.version, e.status_details, "
     "e.queued_at, e.started_at, e.last_updated_at, e.in_progress_deadline_at, e.step_deadline_at, "
-    "e.attempt, e.force_canceled, e.replies, j.status, j.sweep, j.timeout_config, j.pacing"
+    "e.attempt, e.force_canceled, e.replies, e.wave, e.zone, j.status, j.sweep, j.timeout_config, j.pacing, "
+    "j.open_zones"
 )
 JOINS: Final = "JOIN things t ON t.id = e.thing JOIN jobs j ON j.id = e.job"
 
@@ -36,13 +37,17 @@ class Stored:
     sweep: str
     in_progress_limit: timedelta | None
     pacing: str
+    wave: int = 0
+    zone: str = ""
+    #: Whether the windows that this execution keeps are open.
+    is_open: bool = True
 
 
 def stored(row: Sequence[Any]) -> Stored:
     (
         key, job_key, thing_key, job_id, thing_name, status, number, version, details,
         queued_at, started_at, last_updated_at, in_progress_deadline_at, step_deadline_at,
-        attempt, force_canceled, replies, job_status, sweep, timeouts, pacing,
+        attempt, force_canceled, replies, wave, zone, job_status, sweep, timeouts, pacing, zones,
     ) = row  # fmt: skip
     execution = Execution(
         job_id=job_id,
@@ -60,7 +65,21 @@ def stored(row: Sequence[Any]) -> Stored:
         attempt=attempt,
     )
     limit = None if timeouts == "{}" else in_progress_limit(from_json(timeouts))
-    return Stored(key, job_key, thing_key, execution, replies, JobStatus(job_status), sweep, limit, pacing)
+    is_open = zones == "{}" or bool(from_json(zones).get(zone))
+    return Stored(
+        key,
+        job_key,
+        thing_key,
+        execution,
+        replies,
+        JobStatus(job_status),
+        sweep,
+        limit,
+        pacing,
+        wave,
+        zone,
+        is_open,
+    )
 
 
 def select(

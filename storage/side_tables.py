@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Table, Text
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Table, Text, text
 
 from domain.execution import Status
 from storage.columns import Key, Millis, metadata
@@ -13,8 +13,8 @@ job_waves = Table(
     metadata,
     Column("job", Key, ForeignKey("jobs.id"), primary_key=True),
     Column("number", Integer, primary_key=True),
-    # How many things have been put into it, those that have left it again not among them.
-    Column("members", Integer, nullable=False, server_default="0"),
+    # How many of its things have not had an execution.
+    Column("waiting", Integer, nullable=False, server_default="0"),
     *(Column(status.value.lower(), Integer, nullable=False, server_default="0") for status in Status),
     Column("opened_at", Millis),
     # When its gate's thresholds were met, and when a person said yes.
@@ -42,13 +42,24 @@ job_acts = Table(
     Column("id", Key, primary_key=True),
     Column("at", Millis, nullable=False),
     Column("job", Key, nullable=False),
+    # The last transition the job had had by then: the act's place among them.
+    Column("event", Key, nullable=False),
     Column("act", Text, nullable=False),
-    # Who: an operator's name, or '' for the clock.
+    # Whose execution it concerns, where it is about one.
+    Column("thing", Key),
+    # Who (domain.acts.Actor), or '' for the clock.
     Column("actor", Text, nullable=False, server_default=""),
     Column("comment", Text),
     Column("details", Text, nullable=False, server_default="{}"),
-    Index("ix_job_acts_job_id", "job", "id"),
+    Index("ix_job_acts_job_event_id", "job", "event", "id"),
     sqlite_autoincrement=True,
+)
+
+Index(
+    "ix_job_acts_of_thing",
+    *(job_acts.c[name] for name in ("job", "thing", "event", "id")),
+    sqlite_where=text("thing IS NOT NULL"),
+    postgresql_where=text("thing IS NOT NULL"),
 )
 
 #: Files that job documents may point to; the content lies beside the database under its digest.

@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import Connection, text
 
 from domain.execution import Cause, Status
-from storage import changes, marks, rollouts
+from storage import changes, marks, waiting
 from storage.lists import bound, ints
 from storage.millis import to_millis
 from storage.rows import Stored, select
@@ -56,7 +56,7 @@ def cancel(
 
 def begin(connection: Connection, job_key: int, sweep: Sweep, *, at: datetime) -> None:
     """Record the sweep, stop the rollout, and do the first chunk at once."""
-    rollouts.stop(connection, job_key)
+    waiting.clear(connection, job_key)
     connection.execute(
         text("UPDATE jobs SET sweep = :sweep, look_at = 0 WHERE id = :job"),
         {"job": job_key, "sweep": sweep.value},
@@ -121,7 +121,8 @@ def _delete(connection: Connection, job_key: int, _sweep: Sweep, *, limit: int, 
             connection, (row.thing for row in rows if row.status in (Status.QUEUED, Status.IN_PROGRESS))
         )
         gone = Counter(Status(row.status) for row in rows if row.latest)
-        changes.count(connection, {job_key: {status: -number for status, number in gone.items()}}, at=at)
+        # Its waves go with it and count no more.
+        changes.count(connection, {(job_key, 0): {status: -number for status, number in gone.items()}}, at=at)
         return True
     # Events go with their job; they are many, so they too go in chunks.
     forgotten = connection.execute(
@@ -133,6 +134,7 @@ def _delete(connection: Connection, job_key: int, _sweep: Sweep, *, limit: int, 
     ).rowcount
     if forgotten:
         return True
-    connection.execute(text("DELETE FROM job_targets WHERE job = :job"), {"job": job_key})
+    for table in ("job_targets", "job_waves"):
+        connection.execute(text(f"DELETE FROM {table} WHERE job = :job"), {"job": job_key})
     connection.execute(text("DELETE FROM jobs WHERE id = :job"), {"job": job_key})
     return False

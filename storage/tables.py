@@ -171,9 +171,9 @@ jobs = Table(
     Column("released", BigInteger, nullable=False, server_default="0"),
     Column("minute_at", Millis),
     Column("minute_released", Integer, nullable=False, server_default="0"),
-    # The wave that is open (0: the job has none), whose windows are open (JSON list of zones), retries given.
+    # The wave that is open (0: the job has none), whether windows are open by zone (JSON), retries given.
     Column("wave", Integer, nullable=False, server_default="0"),
-    Column("open_zones", Text, nullable=False, server_default="[]"),
+    Column("open_zones", Text, nullable=False, server_default="{}"),
     Column("retried", BigInteger, nullable=False, server_default="0"),
     # Ends an operator has seen and resumed after, by status (JSON): abort criteria count from there.
     Column("forgiven", Text, nullable=False, server_default="{}"),
@@ -224,8 +224,17 @@ waiting = Table(
     Column("wave", Integer, nullable=False, server_default="0"),
     Column("zone", Text, nullable=False, server_default=""),
     Column("ready_at", Millis, nullable=False, server_default="0"),
+    # Whether the thing has an execution of this job that the next one will replace.
+    Column("again", Boolean, nullable=False, server_default=text("false")),
     Index("ix_waiting_pool", "job", "wave", "zone", "ready_at", "thing"),
     sqlite_with_rowid=False,
+)
+Index(
+    "ix_waiting_again",
+    waiting.c.job,
+    waiting.c.wave,
+    sqlite_where=text("again"),
+    postgresql_where=text("again"),
 )
 
 executions = Table(
@@ -293,6 +302,7 @@ execution_events = Table(
     Column("actor", Text, nullable=False, server_default=""),
     Column("status_details", Text, nullable=False, server_default="{}"),
     Index("ix_execution_events_job_thing_id", "job", "thing", "id"),
+    Index("ix_execution_events_job_id", "job", "id"),
     sqlite_autoincrement=True,
 )
 

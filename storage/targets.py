@@ -13,6 +13,7 @@ from domain.errors import InvalidRequest, UnknownTarget
 from domain.job import MAX_TARGETS
 from domain.names import Target, parse_target
 from domain.registry import Registration
+from storage import waiting
 from storage.lists import bound, ints, texts
 from storage.millis import to_millis
 from storage.policy import Policy
@@ -124,44 +125,33 @@ ANCESTORS: Final = (
 )
 
 
+#: What a job's exclusions name, and what is in the groups among them.
+_BARRED: Final = (
+    'barred(id) AS (SELECT x."group" FROM job_targets x WHERE x.job = :job AND x.excluded '
+    'AND x."group" IS NOT NULL UNION SELECT g.id FROM thing_groups g JOIN barred b ON g.parent = b.id) '
+)
+_NOT_BARRED: Final = (
+    "NOT EXISTS (SELECT 1 FROM job_targets x WHERE x.job = :job AND x.excluded AND x.thing = c.thing) "
+    'AND NOT EXISTS (SELECT 1 FROM barred b JOIN group_members m ON m."group" = b.id WHERE m.thing = c.thing)'
+)
+
+
 def latch(connection: Connection, job_key: int, resolved: Sequence[Resolved]) -> int:
     """Put the things these targets cover in the job's waiting list; return how many are new there.
 
     A thing that has an execution of this job which is no longer to be repeated (pending or ended) is left
-    out; one that was REMOVED may come back.
+    out; one that was REMOVED may come back. So is what the job's exclusions name.
     """
-    before = _waiting(connection, job_key)
-    eligible = (
-        "t.deleted_at IS NULL AND NOT EXISTS (SELECT 1 FROM executions e WHERE e.job = :job "
-        "AND e.thing = t.id AND e.status <> 'REMOVED') "
-    )
-    groups = [r.group for r in resolved if r.group is not None]
-    things = [r.thing for r in resolved if r.thing is not None]
-    if things:
-        connection.execute(
-            text(
-                "INSERT INTO waiting (job, thing) SELECT :job, t.id "
-                f"FROM {ints(connection, 'keys')} k CROSS JOIN things t WHERE t.id = k.v AND {eligible} "
-                "ON CONFLICT DO NOTHING"
-            ),
-            {"job": job_key, "keys": bound(connection, things)},
-        )
-    if groups:
-        connection.execute(
-            text(
-                DESCENDANTS.format(roots=ints(connection, "keys"))
-                + "INSERT INTO waiting (job, thing) SELECT DISTINCT :job, t.id FROM below b "
-                f'JOIN group_members m ON m."group" = b.id JOIN things t ON t.id = m.thing WHERE {eligible} '
-                "ON CONFLICT DO NOTHING"
-            ),
-            {"job": job_key, "keys": bound(connection, groups)},
-        )
-    return _waiting(connection, job_key) - before
-
-
-def _waiting(connection: Connection, job_key: int) -> int:
-    return int(
-        connection.execute(
-            text("SELECT count(*) FROM waiting WHERE job = :job"), {"job": job_key}
-        ).scalar_one()
+    return waiting.put(
+        connection,
+        job_key,
+        f"{DESCENDANTS.format(roots=ints(connection, 'groups')).rstrip()}, {_BARRED}"
+        f"SELECT c.thing FROM (SELECT k.v AS thing FROM {ints(connection, 'things')} k "
+        'UNION SELECT m.thing FROM below b JOIN group_members m ON m."group" = b.id) c '
+        "WHERE NOT EXISTS (SELECT 1 FROM executions p WHERE p.job = :job AND p.thing = c.thing "
+        f"AND p.status <> 'REMOVED') AND {_NOT_BARRED}",
+        {
+            "groups": bound(connection, [r.group for r in resolved if r.group is not None]),
+            "things": bound(connection, [r.thing for r in resolved if r.thing is not None]),
+        },
     )

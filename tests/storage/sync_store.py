@@ -23,6 +23,7 @@ from storage import (
     groups,
     jobs,
     marks,
+    paces,
     pacing,
     rollouts,
     schema,
@@ -164,7 +165,7 @@ class SyncStore:
     def finish_rollout(self, job_id: str, *, limit: int = rollouts.CHUNK) -> int:
         """Release what waits; return in how many pieces."""
         key, pieces = self.job_key(job_id), 0
-        while self.do(rollouts.release, key, limit=limit, at=self.now):
+        while self.do(_release, key, limit=limit, at=self.now):
             pieces += 1
         return pieces
 
@@ -173,6 +174,11 @@ class SyncStore:
         while self.do(sweeps.go_on, key, limit=limit, at=self.now):
             pieces += 1
         return pieces
+
+
+def _release(connection, job_key: int, *, limit: int, at: datetime) -> int:
+    pools = [(pool.wave, pool.zone) for pool in paces.pools(connection, job_key)]
+    return rollouts.release(connection, job_key, pools, limit=limit, at=at)
 
 
 def digest(payload: bytes) -> str:

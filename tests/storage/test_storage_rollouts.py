@@ -46,7 +46,6 @@ def test_a_rollout_killed_between_any_two_pieces_goes_on_and_repeats_nothing(sto
     key = store.job_key("j")
     group = store.do(groups.key_of, "g")
     store.do(targets.latch, key, [targets.Resolved("g", None, group)])
-    store.do(rollouts.wait_for_release, key, 39)
     while store.job("j").is_concurrent:
         store.reopen()
         assert [item.job_key for item in store.do(agenda.due, at=store.now)] == [key]
@@ -127,7 +126,6 @@ def test_a_thing_deleted_while_it_waits_gets_nothing_and_the_job_can_end(store: 
     store.do(things.create, "late", at=store.now)
     late = store.do(things.key_of, "late")
     store.do(targets.latch, key, [targets.Resolved("late", late, None)])
-    store.do(rollouts.wait_for_release, key, 1)
     store.ask("t2", "j/update", {"status": "SUCCEEDED"})
     assert store.job("j").status == "IN_PROGRESS"
     store.do(things.delete, "late", at=store.now)

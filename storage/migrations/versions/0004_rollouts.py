@@ -58,7 +58,7 @@ _COLUMNS: dict[str, list[sa.Column[Any]]] = {
     ],
     "jobs": [
         _number("wave"),
-        _text("open_zones", "[]"),
+        _text("open_zones", "{}"),
         _number("retried", sa.BigInteger),
         _text("forgiven", "{}"),
         _number("priority"),
@@ -67,7 +67,7 @@ _COLUMNS: dict[str, list[sa.Column[Any]]] = {
         _text("parameters", "{}"),
     ],
     "job_targets": [_flag("excluded")],
-    "waiting": [_number("wave"), _text("zone", ""), _number("ready_at", sa.BigInteger)],
+    "waiting": [_number("wave"), _text("zone", ""), _number("ready_at", sa.BigInteger), _flag("again")],
     "executions": [_moment("queued_deadline_at"), _number("wave"), _text("zone", "")],
     "execution_events": [_text("actor", "")],
 }
@@ -78,6 +78,16 @@ def upgrade() -> None:
         for column in columns:
             op.add_column(table, column)
     op.create_index("ix_waiting_pool", "waiting", ["job", "wave", "zone", "ready_at", "thing"], unique=False)
+    op.create_index(
+        "ix_waiting_again",
+        "waiting",
+        ["job", "wave"],
+        unique=False,
+        sqlite_where=sa.text("again"),
+        postgresql_where=sa.text("again"),
+    )
+    # Who keeps windows learns from the clock which are open.
+    op.execute("UPDATE jobs SET look_at = 0 WHERE pacing LIKE '%schedulingConfig%'")
     _partial("ix_things_sweep", "things", "id", "sweep <> ''")
     _partial("ix_things_quarantined_until", "things", "quarantined_until", "quarantined_until IS NOT NULL")
     _side_tables()
@@ -94,7 +104,7 @@ def _side_tables() -> None:
         "job_waves",
         sa.Column("job", _KEY, nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
-        _number("members"),
+        _number("waiting"),
         *(_number(status) for status in _STATUSES),
         _moment("opened_at"),
         _moment("passed_at"),
@@ -120,14 +130,25 @@ def _side_tables() -> None:
         sa.Column("id", _KEY, nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("job", _KEY, nullable=False),
+        sa.Column("event", _KEY, nullable=False),
         sa.Column("act", sa.Text(), nullable=False),
+        sa.Column("thing", _KEY, nullable=True),
         _text("actor", ""),
         _text("comment"),
         _text("details", "{}"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_job_acts")),
         sqlite_autoincrement=True,
     )
-    op.create_index("ix_job_acts_job_id", "job_acts", ["job", "id"], unique=False)
+    op.create_index("ix_job_acts_job_event_id", "job_acts", ["job", "event", "id"], unique=False)
+    op.create_index(
+        "ix_job_acts_of_thing",
+        "job_acts",
+        ["job", "thing", "event", "id"],
+        unique=False,
+        sqlite_where=sa.text("thing IS NOT NULL"),
+        postgresql_where=sa.text("thing IS NOT NULL"),
+    )
+    op.create_index("ix_execution_events_job_id", "execution_events", ["job", "id"], unique=False)
     op.create_table(
         "artifacts",
         sa.Column("id", _KEY, nullable=False),
