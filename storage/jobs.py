@@ -16,7 +16,8 @@ from domain.errors import InvalidRequest, NotFound, WrongJobState
 from domain.job import MAX_TARGETS, Job, JobStatus, NewJob, TargetSelection
 from domain.names import job_id as checked_job_id
 from domain.pacing import UNPACED, Pacing, parse
-from storage import orders, rollouts, sweeps, targets
+from domain.waves import UNSTAGED
+from storage import orders, sweeps, targets, waves
 from storage.millis import from_millis, to_millis
 from storage.paces import counts_of
 from storage.pacing import act
@@ -67,7 +68,8 @@ def create(connection: Connection, job: NewJob, *, policy: Policy, at: datetime)
         ).scalar_one()
     )
     _add_targets(connection, key, resolved, first=0)
-    rollouts.wait_for_release(connection, key, targets.latch(connection, key, resolved))
+    waves.begin(connection, key, paced.staged_rollout_config or UNSTAGED, at=at)
+    targets.latch(connection, key, resolved)
     act(connection, key, at=at)
     raise_after_commit(connection, Signal.EVENTS)
     return get(connection, job_id)
@@ -280,7 +282,7 @@ def associate(
             "comment": None if comment is None else rules.text("comment", comment),
         },
     )
-    rollouts.wait_for_release(connection, key, targets.latch(connection, key, fresh))
+    targets.latch(connection, key, fresh)
     act(connection, key, at=at)
     return get(connection, job_id)
 
