@@ -14,10 +14,11 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, text
 
+from domain.acts import Act
 from domain.errors import Unavailable
 from domain.execution import Cause, Execution, Status
 from domain.planner import Complete, plan
-from storage import marks, retries, rows, waves
+from storage import acts, marks, retries, rows, waves
 from storage.lists import bound, ints
 from storage.many import execute_many
 from storage.millis import to_millis
@@ -58,10 +59,16 @@ _EVENT: Final = text(
     "status_details) VALUES (:at, :job, :thing, :number, :version, :from_status, :to_status, :cause, "
     ":status_details)"
 )
+#: The same by an operator; what devices report does not pay for it.
+_EVENT_BY: Final = text(
+    "INSERT INTO execution_events (at, job, thing, number, version, from_status, to_status, cause, "
+    "status_details, actor) VALUES (:at, :job, :thing, :number, :version, :from_status, :to_status, :cause, "
+    ":status_details, :actor)"
+)
 
 
-def write(connection: Connection, changes: Sequence[Change], *, at: datetime) -> None:
-    """Write the changes; jobs that end by them become COMPLETED.
+def write(connection: Connection, changes: Sequence[Change], *, actor: str = "", at: datetime) -> None:
+    """Write the changes; jobs that end by them become COMPLETED. ``actor`` is the operator who made them.
 
     Raises ``Unavailable`` if another writer was faster (never with one writer): nothing is written then.
     """
@@ -72,7 +79,10 @@ def write(connection: Connection, changes: Sequence[Change], *, at: datetime) ->
         raise Unavailable("another writer changed one of these executions at the same time; try again")
     events = [_event(change.stored, step) for change in changes for step in change.steps]
     if events:
-        execute_many(connection, _EVENT, events)
+        if actor:
+            execute_many(connection, _EVENT_BY, [{**event, "actor": actor} for event in events])
+        else:
+            execute_many(connection, _EVENT, events)
         raise_after_commit(connection, Signal.EVENTS)
     if any(change.after.deadline_at is not None for change in changes):
         raise_after_commit(connection, Signal.AGENDA)
@@ -149,6 +159,7 @@ def complete(connection: Connection, job_keys: Sequence[int], *, at: datetime) -
             ),
             [{"key": key, "at": to_millis(at)} for key in done],
         )
+        acts.note_each(connection, done, Act.COMPLETE, at=at)
         raise_after_commit(connection, Signal.EVENTS)
 
 

@@ -9,10 +9,11 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from domain.acts import Act
 from domain.errors import InvalidStateTransition, NotFound
 from domain.execution import PENDING, Cause, Execution, Status
 from domain.timeouts import expire, is_due
-from storage import changes, jobs, marks, rollouts, rows, things
+from storage import acts, changes, jobs, marks, rollouts, rows, things
 from storage.pages import Page, cut, size, start
 from storage.rows import Stored
 
@@ -97,6 +98,7 @@ def cancel(
     expected_version: int | None = None,
     status_details: Mapping[str, str] | None = None,
     force: bool = False,
+    actor: str = "",
     at: datetime,
 ) -> Execution:
     """Cancel the latest execution; one that is IN_PROGRESS only with force (contract 2.3).
@@ -115,7 +117,7 @@ def cancel(
         )
     cause = Cause.FORCED_CANCEL if force else Cause.CANCEL
     after = execution.advance(Status.CANCELED, cause=cause, at=at, status_details=status_details)
-    changes.write(connection, [changes.single(entry, after, cause)], at=at)
+    changes.write(connection, [changes.single(entry, after, cause)], actor=actor, at=at)
     return after
 
 
@@ -126,6 +128,7 @@ def delete(
     *,
     execution_number: int | None = None,
     force: bool = False,
+    actor: str = "",
     at: datetime,
 ) -> None:
     """Delete one execution; one that is IN_PROGRESS only with force. Its events stay.
@@ -141,6 +144,16 @@ def delete(
         )
     latest = _find(connection, job_id, thing_name, None)
     connection.execute(text("DELETE FROM executions WHERE id = :key"), {"key": entry.key})
+    gone = {"executionNumber": str(entry.execution.execution_number), "status": status.value, "forced": force}
+    acts.note(
+        connection,
+        entry.job_key,
+        Act.DELETE_EXECUTION,
+        actor=actor,
+        details=gone,
+        thing_key=entry.thing_key,
+        at=at,
+    )
     if status in PENDING:
         marks.mark(connection, [entry.thing_key])
     if entry.key != latest.key:

@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import Connection, text
 
 from domain.execution import Cause, Status
-from storage import changes, marks, waiting
+from storage import acts, changes, marks, waiting
 from storage.lists import bound, ints
 from storage.millis import to_millis
 from storage.rows import Stored, select
@@ -133,6 +133,8 @@ def _delete(connection: Connection, job_key: int, _sweep: Sweep, *, limit: int, 
         {"job": job_key, "limit": limit * 5},
     ).rowcount
     if forgotten:
+        return True
+    if acts.forget(connection, job_key):
         return True
     for table in ("job_targets", "job_waves"):
         connection.execute(text(f"DELETE FROM {table} WHERE job = :job"), {"job": job_key})
