@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 from functools import cache, lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from domain.schedule import SchedulingConfig
+from domain.schedule import CloseBehavior, SchedulingConfig
 from domain.windows import Span, blackouts, open_span, openings
 
 #: How many windows in a row without a gap are followed to where they end.
@@ -69,6 +69,14 @@ def closes_at(schedule: SchedulingConfig, zone: str, now: datetime) -> datetime 
     if found.is_open or found.changes_at is None:
         return found.changes_at
     return opening(schedule, zone, found.changes_at).changes_at
+
+
+def time_to_work(schedule: SchedulingConfig | None, zone: str, now: datetime) -> timedelta | None:
+    """Return how long work that begins now may go on by its schedule, None for ever."""
+    if schedule is None or schedule.close_behavior is CloseBehavior.FINISH:
+        return None
+    shut_at = closes_at(schedule, zone, now)
+    return None if shut_at is None else shut_at - now
 
 
 @cache

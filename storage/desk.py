@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Connection, text
 
+from domain import queue
 from domain.errors import NotFound
 from domain.execution import PENDING, Cause, Execution, Status
 from domain.messages import Request
+from domain.queue import Place
 from domain.timeouts import expire, is_due
 from domain.topics import NEXT
 from storage import rows
 from storage.changes import Change, Step
 from storage.lists import bound, texts
 from storage.lists import pairs as pairs_of
-from storage.pending import pending_of, queue_order, visible
+from storage.pending import pending_of, place
 from storage.rows import Stored
 
 
@@ -75,11 +77,20 @@ class Desk:
     def queue(self, thing_name: str) -> list[Sheet]:
         """Return the thing's pending executions as a device may see them, in queue order."""
         self.require_thing(thing_name)
-        sheets = [s for s in self.queues.get(thing_name, []) if visible(s.stored)]
+        return [self.sheets[seen.key] for seen in queue.visible(self._places(thing_name))]
+
+    def refuse_start(self, sheet: Sheet) -> None:
+        """Raise ``InvalidStateTransition`` while something that excludes this one is at work."""
+        if sheet.stored.exclusive_group is not None:
+            place_ = place(sheet.stored, sheet.execution)
+            queue.refuse_start(place_, self._places(sheet.execution.thing_name))
+
+    def _places(self, thing_name: str) -> list[Place]:
+        sheets = self.queues.get(thing_name, [])
         for sheet in sheets:
-            self._bring_up_to_date(sheet)
-        pending = [s for s in sheets if s.execution.status in PENDING]
-        return sorted(pending, key=lambda s: queue_order(replace(s.stored, execution=s.execution)))
+            if place(sheet.stored, sheet.execution).is_shown:
+                self._bring_up_to_date(sheet)
+        return [place(sheet.stored, sheet.execution) for sheet in sheets]
 
     def require_thing(self, thing_name: str) -> None:
         if thing_name not in self.things:
@@ -158,6 +169,8 @@ def _queues(
     connection: Connection, requests: Sequence[Request], things: Mapping[str, int], sheets: dict[int, Sheet]
 ) -> dict[str, list[Sheet]]:
     names = {r.thing_name for r in requests if r.job_id in (None, NEXT) and r.thing_name in things}
+    # Whether one of these may begin depends on what else its thing does.
+    names |= {s.execution.thing_name for s in sheets.values() if s.stored.exclusive_group is not None}
     pending = pending_of(connection, sorted(things[name] for name in names))
     return {name: [_sheet(sheets, entry) for entry in pending.get(things[name], [])] for name in names}
 

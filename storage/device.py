@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import Connection
@@ -16,10 +16,13 @@ from sqlalchemy import Connection
 from domain.errors import JobsError, NotFound, TerminalStateReached
 from domain.execution import TERMINAL, Cause, Execution, ExecutionState, Status
 from domain.messages import Request
+from domain.opening import time_to_work
+from domain.pacing import parse
 from domain.timeouts import start_timer, step_timer
 from domain.topics import NEXT, Operation
 from storage import changes, ring
 from storage.desk import Desk, Sheet, lay_out
+from storage.rows import Stored
 
 #: Each of the two lists of GetPendingJobExecutions ends here (contract 2.12).
 LISTED: Final = 15
@@ -127,6 +130,9 @@ def _update(desk: Desk, request: Request) -> Answer:
 
 def _start(desk: Desk, sheet: Sheet, request: Request, to: Status) -> None:
     """Advance by the device's word and set the timers that go with it."""
+    if to is Status.IN_PROGRESS:
+        sheet.execution.expect(request.expected_version)
+        desk.refuse_start(sheet)
     after = sheet.execution.advance(
         to,
         cause=Cause.DEVICE,
@@ -136,9 +142,17 @@ def _start(desk: Desk, sheet: Sheet, request: Request, to: Status) -> None:
     )
     if to is Status.IN_PROGRESS:
         if sheet.execution.status is Status.QUEUED:
-            after = start_timer(after, sheet.stored.in_progress_limit, at=desk.at)
+            after = start_timer(after, _limit(sheet.stored, at=desk.at), at=desk.at)
         after = step_timer(after, request.step_timeout_minutes, at=desk.at)
     sheet.advance(after, Cause.DEVICE)
+
+
+def _limit(stored: Stored, *, at: datetime) -> timedelta | None:
+    """Return how long it may run: by its job, and until its window closes if that ends work."""
+    limits = [stored.in_progress_limit]
+    if '"closeBehavior"' in stored.pacing:
+        limits.append(time_to_work(parse(stored.pacing).scheduling_config, stored.zone, at))
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 def _sign_of_life(desk: Desk, sheet: Sheet, request: Request) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 from domain.execution import Execution, Status
 from storage import rows
 from storage.lists import bound, ints, texts
-from storage.pending import pending_of, visible
+from storage.pending import queues_of
 from storage.signals import Signal, raise_after_commit
 
 #: How many executions notify lists (contract 2.12).
@@ -77,8 +77,8 @@ def dirty(connection: Connection, *, limit: int, after: int = 0) -> list[Dirty]:
         ),
         {"after": after, "limit": limit},
     ).all()
-    pending = pending_of(connection, [row.id for row in marked])
-    lists = {row.id: [entry for entry in pending.get(row.id, []) if visible(entry)] for row in marked}
+    queues = queues_of(connection, [row.id for row in marked])
+    lists = {row.id: queues.get(row.id, []) for row in marked}
     documents = _documents(connection, {entries[0].job_key for entries in lists.values() if entries})
     found = []
     for row in marked:
@@ -155,8 +155,8 @@ def unbegun(connection: Connection, thing_names: Sequence[str]) -> list[tuple[Ex
         ),
         {"names": bound(connection, thing_names)},
     )
-    queues = pending_of(connection, list(keys.scalars())).values()
-    firsts = [entries[0] for queue in queues if (entries := [e for e in queue if visible(e)])]
+    queues = queues_of(connection, list(keys.scalars())).values()
+    firsts = [queue[0] for queue in queues if queue]
     firsts = [entry for entry in firsts if entry.execution.status is Status.QUEUED]
     documents = _documents(connection, {entry.job_key for entry in firsts})
     return [(entry.execution, documents[entry.job_key]) for entry in firsts]

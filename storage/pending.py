@@ -1,4 +1,4 @@
-"""The pending queue of a thing: what is in it, in which order, and what is hidden (contract 2.12)."""
+"""The pending executions of things, and which of them a thing may see (contract 2.11, 2.12)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from domain.execution import Status
+from domain import queue
+from domain.execution import Execution, Status
 from domain.job import JobStatus
+from domain.queue import Place
 from storage.lists import bound, ints
 from storage.rows import Stored, select
 
@@ -17,10 +19,7 @@ _HIDING: Final = frozenset({JobStatus.SCHEDULED, JobStatus.PAUSED})
 
 
 def pending_of(connection: Connection, thing_keys: Sequence[int]) -> dict[int, list[Stored]]:
-    """Return the pending executions of each thing in queue order, hidden ones included.
-
-    Order: IN_PROGRESS before QUEUED, then by queued time, then by creation.
-    """
+    """Return the pending executions of each thing, hidden ones included, in no order."""
     if not thing_keys:
         return {}
     found: dict[int, list[Stored]] = {}
@@ -31,26 +30,34 @@ def pending_of(connection: Connection, thing_keys: Sequence[int]) -> dict[int, l
         source=f"{ints(connection, 'keys')} k CROSS JOIN executions e",
     ):
         found.setdefault(entry.thing_key, []).append(entry)
-    for entries in found.values():
-        entries.sort(key=queue_order)
     return found
 
 
-def queue_order(entry: Stored) -> tuple[bool, int, int]:
-    execution = entry.execution
-    return (execution.status is Status.QUEUED, round(execution.queued_at.timestamp() * 1000), entry.key)
+def queues_of(connection: Connection, thing_keys: Sequence[int]) -> dict[int, list[Stored]]:
+    """Return what each thing may see, in the order it comes."""
+    return {thing: _queue(entries) for thing, entries in pending_of(connection, thing_keys).items()}
 
 
-def visible(entry: Stored) -> bool:
-    """Return whether a device may still see this pending execution.
+def _queue(entries: Sequence[Stored]) -> list[Stored]:
+    by_key = {entry.key: entry for entry in entries}
+    return [by_key[seen.key] for seen in queue.visible([place(e, e.execution) for e in entries])]
+
+
+def place(entry: Stored, execution: Execution) -> Place:
+    """Return an execution's place in its thing's queue, as the execution stands now."""
+    return Place(entry.key, execution, _shown(entry, execution), entry.priority, entry.exclusive_group)
+
+
+def _shown(entry: Stored, execution: Execution) -> bool:
+    """Return whether its job lets a thing still see this pending execution.
 
     A cancel or delete that is still working through a large job counts as done for each of its things. What
     is QUEUED of a job that is paused, or whose window is shut, is hidden until that changes (contract 2.11).
     """
-    if entry.execution.status is Status.QUEUED and (entry.job_status in _HIDING or not entry.is_open):
+    if execution.status is Status.QUEUED and (entry.job_status in _HIDING or not entry.is_open):
         return False
     if entry.job_status is JobStatus.DELETION_IN_PROGRESS:
         return False
     if entry.sweep == "FORCE_CANCEL":
         return False
-    return not (entry.sweep == "CANCEL" and entry.execution.status is Status.QUEUED)
+    return not (entry.sweep == "CANCEL" and execution.status is Status.QUEUED)

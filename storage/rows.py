@@ -19,7 +19,7 @@ COLUMNS: Final = (
     "e.id, e.job, e.thing, j.job_id, t.name, e.status, e.number, e.version, e.status_details, "
     "e.queued_at, e.started_at, e.last_updated_at, e.in_progress_deadline_at, e.step_deadline_at, "
     "e.attempt, e.force_canceled, e.replies, e.wave, e.zone, j.status, j.sweep, j.timeout_config, j.pacing, "
-    "j.open_zones"
+    "j.open_zones, j.priority, j.exclusive_group"
 )
 JOINS: Final = "JOIN things t ON t.id = e.thing JOIN jobs j ON j.id = e.job"
 
@@ -41,6 +41,8 @@ class Stored:
     zone: str = ""
     #: Whether the windows that this execution keeps are open.
     is_open: bool = True
+    priority: int = 0
+    exclusive_group: str | None = None
 
 
 def stored(row: Sequence[Any]) -> Stored:
@@ -48,6 +50,7 @@ def stored(row: Sequence[Any]) -> Stored:
         key, job_key, thing_key, job_id, thing_name, status, number, version, details,
         queued_at, started_at, last_updated_at, in_progress_deadline_at, step_deadline_at,
         attempt, force_canceled, replies, wave, zone, job_status, sweep, timeouts, pacing, zones,
+        priority, exclusive_group,
     ) = row  # fmt: skip
     execution = Execution(
         job_id=job_id,
@@ -79,6 +82,8 @@ def stored(row: Sequence[Any]) -> Stored:
         wave,
         zone,
         is_open,
+        priority,
+        exclusive_group,
     )
 
 
