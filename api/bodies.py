@@ -21,9 +21,7 @@ MAX_MEMBERS: Final = 10_000
 
 async def read(request: web.Request, *, limit: int, seconds: float) -> bytes:
     """Return the body, whatever type it claims to be; raises ``Refusal`` for size, encoding and slowness."""
-    encoding = request.headers.get("Content-Encoding", "identity")
-    if encoding.strip().lower() != "identity":
-        raise Refusal(415, f"Content-Encoding {shown(encoding)} is not supported; send it plain", close=True)
+    refuse_encoded(request)
     too_large = Refusal(413, f"the body is larger than {limit} bytes", close=True)
     if (request.content_length or 0) > limit:
         raise too_large
@@ -39,6 +37,13 @@ async def read(request: web.Request, *, limit: int, seconds: float) -> bytes:
     except (web.RequestPayloadError, ConnectionError) as error:
         raise Refusal(400, "the body is not framed as HTTP asks", close=True) from error
     return bytes(raw)
+
+
+def refuse_encoded(request: web.Request) -> None:
+    """Raise ``Refusal`` for a body that would have to be inflated."""
+    encoding = request.headers.get("Content-Encoding", "identity")
+    if encoding.strip().lower() != "identity":
+        raise Refusal(415, f"Content-Encoding {shown(encoding)} is not supported; send it plain", close=True)
 
 
 def parse(raw: bytes) -> object:

@@ -11,7 +11,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from api.connection import Connection
 from api.errors import Refusal, failure, shown, status_of
-from api.headers import REQUEST_ID, dress, new_id
+from api.headers import REQUEST_ID, REQUEST_ID_OF, dress, new_id
 from domain.errors import JobsError
 
 _log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ def envelope() -> Middleware:
 
     @web.middleware
     async def wrap(request: web.Request, handler: Handler) -> web.StreamResponse:
-        request_id = _request_id(request)
+        request_id = request[REQUEST_ID_OF] = _request_id(request)
         with Connection.busy(request):
             response = await _answer(request, handler, request_id)
         dress(response, request_id)

@@ -28,6 +28,7 @@ from domain.config import whole
 from domain.documents import MAX_BYTES, document_text
 from domain.job import MAX_TARGETS, MAX_TEXT
 from domain.names import (
+    ARTIFACT_PATTERN,
     ATTRIBUTE_NAME_PATTERN,
     ATTRIBUTE_VALUE_PATTERN,
     JOB_PATTERN,
@@ -40,6 +41,7 @@ _MOST: Final = 10**18 - 1
 _DIGITS: Final = re.compile(r"0|-?[1-9][0-9]{0,17}")
 
 THING_SCHEMA: Final = {"type": "string", "pattern": f"^{THING_PATTERN}$"}
+ARTIFACT_SCHEMA: Final = {"type": "string", "pattern": f"^{ARTIFACT_PATTERN}$"}
 JOB_SCHEMA: Final = {"type": "string", "pattern": f"^{JOB_PATTERN}$"}
 
 ThingName = Annotated[str, StringConstraints(pattern=f"^{THING_PATTERN}$")]
@@ -82,6 +84,7 @@ Target = Annotated[
     ),
 ]
 Targets = Annotated[list[Target], Field(min_length=1, max_length=MAX_TARGETS)]
+ExcludedTargets = Annotated[tuple[Target, ...], Field(max_length=MAX_TARGETS, strict=False)]
 Members = Annotated[list[ThingName], Field(min_length=1, max_length=registry.MAX_MEMBERS_A_CALL)]
 
 

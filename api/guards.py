@@ -16,6 +16,8 @@ from api.errors import Refusal, shown
 
 #: For probes, which carry no key and may call us by any name.
 OPEN: Final = frozenset({"/healthz", "/readyz"})
+#: Carries a key of its own, the signature of its link, and takes as long as its reader does.
+_DOWNLOAD: Final = re.compile(r"/artifacts/[^/]+/content")
 #: The description of this API, which tells nothing of an installation; a browser has no key to show for it.
 _DESCRIPTION: Final = re.compile(r"/openapi\.json|/docs(/[a-z0-9.-]+)?")
 #: A host as HTTP writes it: a name or IPv4 address, or an IPv6 address in brackets; then perhaps a port.
@@ -27,27 +29,43 @@ _SAFE: Final = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
 def guards(options: ApiOptions) -> Middleware:
     """Return the middleware that refuses strangers and takes no more than ``options.in_flight`` at a time."""
     key = None if options.api_key is None else options.api_key.encode()
-    in_flight = 0
+    in_flight = _Gauge(options.in_flight, "requests are being answered")
+    downloads = _Gauge(options.downloads, "downloads are under way")
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        nonlocal in_flight
         if request.path in OPEN:
             return await handler(request)
-        if key is None:
+        fetches = request.method in _SAFE and _DOWNLOAD.fullmatch(request.path) is not None
+        if fetches and "signature" in request.query:
+            # Whoever holds a link may use it; whether it is one is for the operation to say.
+            pass
+        elif key is None:
             _refuse_rebinding(request, options.hosts)
             _refuse_foreign_page(request)
         elif not _DESCRIPTION.fullmatch(request.path):
             _refuse_without(key, request)
-        if in_flight >= options.in_flight:
-            raise Refusal(503, f"{options.in_flight} requests are being answered already", Retry_After="1")
-        in_flight += 1
-        try:
+        with downloads if fetches else in_flight:
             return await handler(request)
-        finally:
-            in_flight -= 1
 
     return check
+
+
+class _Gauge:
+    """Counts what goes on at a time, and refuses more."""
+
+    def __init__(self, limit: int, what: str) -> None:
+        self._limit = limit
+        self._what = what
+        self._now = 0
+
+    def __enter__(self) -> None:
+        if self._now >= self._limit:
+            raise Refusal(503, f"{self._limit} {self._what} already", Retry_After="1")
+        self._now += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._now -= 1
 
 
 def _refuse_without(key: bytes, request: web.Request) -> None:

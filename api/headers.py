@@ -8,6 +8,8 @@ from typing import Final
 from aiohttp import web
 
 REQUEST_ID: Final = "X-Request-Id"
+#: Where a request carries its id, for answers that begin before they are dressed from outside.
+REQUEST_ID_OF: Final = web.RequestKey("request id", str)
 
 #: Set unless the answer has its own (the docs page needs another policy).
 _HEADERS: Final = {

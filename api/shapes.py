@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -15,6 +15,9 @@ class Request(BaseModel):
     """A body or a query. Unknown members are refused: a typo must not go out to a fleet as a default."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel)
+
+    #: Whether it is any bytes instead of JSON.
+    binary: ClassVar[bool] = False
 
 
 class Nothing(Request):
@@ -39,6 +42,8 @@ class Answer(BaseModel):
         # Everything is always sent, so the description may promise it.
         json_schema_serialization_defaults_required=True,
     )
+
+    binary: ClassVar[bool] = False
 
     @property
     def http_status(self) -> int:

@@ -14,8 +14,12 @@ JOB_PATTERN: Final = r"[a-zA-Z0-9_-]{1,64}"
 ATTRIBUTE_NAME_PATTERN: Final = r"[a-zA-Z0-9_.,@/:#-]{1,128}"
 ATTRIBUTE_VALUE_PATTERN: Final = r"[a-zA-Z0-9_.,@/:#=\[\]-]{0,800}"
 
+#: Also a file's name on any device and a plain segment of a URL; the first character rules out "..".
+ARTIFACT_PATTERN: Final = r"[a-zA-Z0-9_][a-zA-Z0-9._+-]{0,127}"
+
 _THING = re.compile(THING_PATTERN)
 _JOB = re.compile(JOB_PATTERN)
+_ARTIFACT = re.compile(ARTIFACT_PATTERN)
 _ARN = re.compile(r"arn:aws[a-z-]*:iot:[a-z0-9-]*:[0-9]*:(thing|thinggroup)/(.+)")
 
 TargetKind = Literal["thing", "thinggroup"]
@@ -46,6 +50,11 @@ def job_id(value: str) -> str:
 def template_id(value: str) -> str:
     """Return ``value``, or raise ``InvalidRequest`` if it cannot name a job template."""
     return _check(_JOB, "jobTemplateId", value)
+
+
+def artifact_name(value: str) -> str:
+    """Return ``value``, or raise ``InvalidRequest`` if it cannot name an artifact."""
+    return _check(_ARTIFACT, "artifactName", value)
 
 
 class Target(NamedTuple):

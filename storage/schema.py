@@ -11,7 +11,7 @@ from alembic.util.exc import CommandError
 from sqlalchemy import Connection, Engine
 
 from domain.errors import Unavailable
-from storage import pages
+from storage import artifacts, pages
 
 _MIGRATIONS: Final = Path(__file__).with_name("migrations")
 
@@ -27,6 +27,7 @@ def upgrade(engine: Engine) -> None:
         except CommandError as error:
             raise Unavailable(f"the database does not fit this version of the program: {error}") from error
         pages.create_key(connection)
+        artifacts.create_key(connection)
 
 
 def config(connection: Connection) -> Config:

@@ -10,6 +10,8 @@ from jsonschema import Draft202012Validator
 
 #: What is served beside the table of routes, and is no JSON that a schema describes.
 BESIDE = re.compile(r"/openapi\.json|/docs(/.*)?")
+#: What is served as it is, whatever its type.
+CONTENT = re.compile(r"/artifacts/[^/]+/content")
 #: Answers that come before any operation is found.
 NOWHERE = {400, 401, 403, 404, 405, 503}
 HEADERS = {
@@ -43,6 +45,9 @@ class Description:
         check_headers(headers, path, said)
         if BESIDE.fullmatch(path) and status < 400:
             return
+        if CONTENT.fullmatch(path) and status < 400:
+            assert str(status) in self._paths_item(path)["get"]["responses"], said
+            return
         assert headers["Content-Type"] == "application/json", said
         if method == "HEAD":
             assert raw == b"", said
@@ -51,8 +56,11 @@ class Description:
         errors = list(Draft202012Validator({**self._components, **schema}).iter_errors(json.loads(raw)))
         assert not errors, f"{said}: {errors[0].message} at {errors[0].json_path}"
 
+    def _paths_item(self, path: str) -> Mapping[str, Any] | None:
+        return next((item for pattern, item in self._paths if pattern.fullmatch(path)), None)
+
     def _schema(self, method: str, path: str, status: int, said: str) -> Mapping[str, Any]:
-        item = next((item for pattern, item in self._paths if pattern.fullmatch(path)), None)
+        item = self._paths_item(path)
         if item is None or method.lower() not in item:
             assert status in NOWHERE, said
             return {"$ref": "#/components/schemas/Error"}

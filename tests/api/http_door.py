@@ -16,6 +16,8 @@ from typing import Any
 from described import Description, description
 
 from api.app import ApiOptions, build
+from api.artifact_files import LocalContents
+from api.artifact_store import ArtifactStore
 from api.server import ApiServer
 from domain.messages import Request
 from domain.names import Arns
@@ -24,6 +26,8 @@ from storage import device
 from storage.policy import Policy
 from storage.store import Store
 
+#: Bytes; more than any other body may have.
+MAX_CONTENT = 8 * 1024 * 1024
 START = datetime(2024, 6, 10, 6, 13, 20, 123000, tzinfo=UTC)
 
 
@@ -60,6 +64,11 @@ class Door:
                 "clock": lambda: self.at,
                 "ready": lambda: self.parts,
                 "version": "0.0.0-test",
+                "artifacts": ArtifactStore(
+                    LocalContents(data_dir / "artifacts"),
+                    drafts=data_dir / "artifacts",
+                    max_bytes=MAX_CONTENT,
+                ),
                 **options,
             }
         )
