@@ -14,7 +14,7 @@ from domain import registry as rules
 from domain.errors import AlreadyExists, NotFound, ThingVersionMismatch
 from domain.names import thing_name as checked_name
 from domain.registry import Thing
-from storage import removal, tokens
+from storage import removal, tokens, zones
 from storage.millis import from_millis, to_millis
 from storage.pages import Page, cut, size, start
 
@@ -145,7 +145,10 @@ def update(
             "seen": thing.version,
         },
     )
-    return get(connection, name)
+    changed = get(connection, name)
+    if changed.time_zone != thing.time_zone:
+        zones.follow(connection, key_of(connection, name))
+    return changed
 
 
 def delete(connection: Connection, name: str, *, expected_version: int | None = None, at: datetime) -> None:

@@ -11,9 +11,8 @@ from domain.pacing import parse
 from storage import waves
 from storage.lists import bound, ints
 from storage.signals import Signal, raise_after_commit
+from storage.zones import ZONE_SQL
 
-#: The zone whose windows a thing keeps.
-ZONE_SQL: Final = "COALESCE(t.time_zone, 'UTC')"
 #: Not before its quarantine ends.
 READY_AT_SQL: Final = "COALESCE(t.quarantined_until, 0)"
 #: The wave of the execution that the next one replaces.
