@@ -51,10 +51,10 @@ class Actor(NamedTuple):
         return f"{self.principal}/{self.hint}" if self.hint else self.principal
 
 
-def actor(text: str) -> Actor | None:
-    """Read what the store keeps; None is nobody: a device or the clock."""
+def actor(text: str) -> Actor:
+    """Read what the store keeps; '' is nobody: a device or the clock."""
     principal, _, hint = text.partition("/")
-    return Actor(principal, hint) if principal else None
+    return Actor(principal, hint)
 
 
 def hint(value: str) -> str:
