@@ -39,6 +39,7 @@ async def create(call: Call[Nothing, CreateJob]) -> JobCreated:
     asked = call.body
     new = NewJob(
         targets=tuple(asked.targets),
+        excluded_targets=tuple(asked.excluded_targets),
         target_selection=asked.target_selection,
         job_id=asked.job_id,
         document=asked.document,
@@ -48,7 +49,7 @@ async def create(call: Call[Nothing, CreateJob]) -> JobCreated:
         pacing=asked.pacing,
         client_token=asked.client_token,
     )
-    job = await call.store.write(jobs.create, new, policy=call.options.policy, at=call.at)
+    job = await call.store.write(jobs.create, new, policy=call.options.policy, actor=call.actor, at=call.at)
     return JobCreated(job_id=job.job_id, job_arn=call.options.arns.job(job.job_id))
 
 
@@ -83,6 +84,7 @@ async def update(call: Call[Nothing, UpdateJob]) -> Updated:
         description=asked.description,
         timeout_config=timeouts(asked.timeout_config) if given else None,
         pacing=asked.pacing,
+        actor=call.actor,
         at=call.at,
     )
     return Updated()
@@ -90,7 +92,12 @@ async def update(call: Call[Nothing, UpdateJob]) -> Updated:
 
 async def associate(call: Call[Nothing, Associate]) -> Associated:
     await call.store.write(
-        jobs.associate, call.path["jobId"], call.body.targets, policy=call.options.policy, at=call.at
+        jobs.associate,
+        call.path["jobId"],
+        call.body.targets,
+        policy=call.options.policy,
+        actor=call.actor,
+        at=call.at,
     )
     return Associated()
 
@@ -102,6 +109,7 @@ async def cancel(call: Call[Nothing, CancelJob]) -> Canceled:
         comment=call.body.comment,
         reason_code=None,
         force=bool(call.body.force),
+        actor=call.actor,
         at=call.at,
     )
     return Canceled()
@@ -109,5 +117,5 @@ async def cancel(call: Call[Nothing, CancelJob]) -> Canceled:
 
 async def delete(call: Call[DeleteJobQuery, DeleteJob]) -> Deleted:
     force = call.body.force if call.query.force is None else call.query.force
-    await call.store.write(jobs.delete, call.path["jobId"], force=bool(force), at=call.at)
+    await call.store.write(jobs.delete, call.path["jobId"], force=bool(force), actor=call.actor, at=call.at)
     return Deleted()

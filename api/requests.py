@@ -12,6 +12,7 @@ from api.fields import (
     ClientToken,
     Counter,
     Document,
+    ExcludedTargets,
     Flag,
     JobId,
     QueryCounter,
@@ -33,6 +34,7 @@ from domain.retry import RetryConfig
 from domain.rollout import RolloutConfig
 from domain.schedule import MOST_WINDOWS, SchedulingConfig
 from domain.timeouts import MAX_MINUTES, MIN_MINUTES
+from domain.waves import StagedRolloutConfig
 from domain.windows import MaintenanceWindow
 
 _Minutes = Annotated[int, Field(ge=MIN_MINUTES, le=MAX_MINUTES), WHOLE]
@@ -51,6 +53,7 @@ class Configured(Request):
     abort_config: AbortConfig | None = None
     job_executions_retry_config: RetryConfig | None = None
     job_executions_rollout_config: RolloutConfig | None = None
+    staged_rollout_config: StagedRolloutConfig | None = None
     presigned_url_config: NotHonoured = None
 
     @property
@@ -75,6 +78,7 @@ class CreateJob(Configured):
 
     targets: Targets
     target_selection: TargetSelection
+    excluded_targets: ExcludedTargets = ()
     document: Document | None = None
     description: Text | None = None
     job_id: JobId | None = None

@@ -9,7 +9,7 @@ from aiohttp.hdrs import METH_GET as GET
 from aiohttp.hdrs import METH_POST as POST
 from aiohttp.hdrs import METH_PUT as PUT
 
-from api import executions, groups, jobs, operations, templates, things
+from api import artifacts, events, executions, groups, jobs, operations, steering, templates, things
 from api.route import LISTS_LIMIT, Route
 
 INVALID: Final = (422,)
@@ -20,6 +20,7 @@ _EXECUTION: Final = "/jobs/{jobId}/things/{thingName}"
 _TEMPLATE: Final = "/job-templates/{jobTemplateId}"
 _THING: Final = "/things/{thingName}"
 _GROUP: Final = "/thing-groups/{thingGroupName}"
+_ARTIFACT: Final = "/artifacts/{artifactName}"
 
 #: The customer's seventeen operations, in the order of the customer's document.
 CUSTOMER: Final = (
@@ -125,6 +126,23 @@ PLAIN_SPELLING: Final = (
     ),
 )
 
+TIMELINES: Final = (
+    Route(
+        GET,
+        f"{_JOB}/events",
+        "listJobEvents",
+        events.page_for_job,
+        summary="List what happened to a job: transitions of its executions and acts on it, oldest first",
+    ),
+    Route(
+        GET,
+        f"{_EXECUTION}/events",
+        "listJobExecutionEvents",
+        events.page_for_thing,
+        summary="List what happened to a job on one thing, oldest first",
+    ),
+)
+
 THINGS: Final = (
     Route(
         POST,
@@ -199,6 +217,84 @@ GROUPS: Final = (
     ),
 )
 
+ARTIFACTS: Final = (
+    Route(
+        PUT,
+        _ARTIFACT,
+        "putArtifact",
+        artifacts.put,
+        summary="Store a file under a name; the same content again is no harm, another one is refused",
+        errors=(404, 409, 422, 507),
+    ),
+    Route(GET, "/artifacts", "listArtifacts", artifacts.page, summary="List artifacts", errors=INVALID),
+    Route(GET, _ARTIFACT, "getArtifact", artifacts.get, summary="Get what is known of an artifact"),
+    Route(
+        DELETE,
+        _ARTIFACT,
+        "deleteArtifact",
+        artifacts.delete,
+        summary="Delete artifact; one that the document of an open job names needs force",
+        errors=CONFLICT,
+    ),
+    Route(
+        GET,
+        f"{_ARTIFACT}/content",
+        "getArtifactContent",
+        artifacts.content,
+        summary="Fetch an artifact, or a range of it, by a signed link or with the key",
+        errors=(404, 416, 422),
+        answers=(200, 206, 304),
+    ),
+)
+
+#: Ours beside the customer's: a running job is steered.
+STEERING: Final = (
+    Route(
+        POST, f"{_JOB}/pause", "pauseJob", steering.pause, summary="Let nothing more begin", errors=CONFLICT
+    ),
+    Route(
+        POST,
+        f"{_JOB}/resume",
+        "resumeJob",
+        steering.resume,
+        summary="Let a paused job go on",
+        errors=CONFLICT,
+    ),
+    Route(
+        POST,
+        f"{_JOB}/promote",
+        "promoteJob",
+        steering.promote,
+        summary="Open the next wave whatever its gate says",
+        errors=CONFLICT,
+    ),
+    Route(
+        POST,
+        f"{_JOB}/approve",
+        "approveJob",
+        steering.approve,
+        summary="Let a gate pass that waits for a person",
+        errors=CONFLICT,
+    ),
+    Route(
+        POST,
+        f"{_JOB}/abort",
+        "abortJob",
+        steering.abort,
+        summary="Cancel as an abort criterion does: what runs may finish",
+        errors=CONFLICT,
+    ),
+    Route(
+        POST,
+        f"{_JOB}/retry-failed",
+        "retryFailedExecutions",
+        steering.retry_failed,
+        summary="Give every thing whose execution failed another one",
+        errors=CONFLICT,
+    ),
+    Route(GET, f"{_JOB}/waves", "listJobWaves", steering.waves, summary="How the waves of a job stand"),
+)
+
 SERVER: Final = (
     Route(GET, "/", "about", operations.about, summary="What this is and where to go on", errors=INVALID),
     Route(GET, "/healthz", "isAlive", operations.alive, summary="Whether the process lives", errors=INVALID),
@@ -213,4 +309,4 @@ SERVER: Final = (
     ),
 )
 
-ROUTES: Final = (*CUSTOMER, *PLAIN_SPELLING, *THINGS, *GROUPS, *SERVER)
+ROUTES: Final = (*CUSTOMER, *PLAIN_SPELLING, *STEERING, *TIMELINES, *THINGS, *GROUPS, *ARTIFACTS, *SERVER)

@@ -90,6 +90,8 @@ class JobView(Answer):
     abort_config: dict[str, Any]
     job_executions_retry_config: dict[str, Any]
     scheduling_config: dict[str, Any]
+    staged_rollout_config: dict[str, Any]
+    excluded_targets: tuple[str, ...]
     job_process_details: JobProcessDetails
 
 
@@ -125,6 +127,7 @@ class TemplateView(Answer):
     job_executions_rollout_config: dict[str, Any]
     abort_config: dict[str, Any]
     job_executions_retry_config: dict[str, Any]
+    staged_rollout_config: dict[str, Any]
     maintenance_windows: tuple[dict[str, Any], ...]
 
     @computed_field(alias="jobTeplateArn")  # type: ignore[prop-decorator]

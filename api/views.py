@@ -46,6 +46,8 @@ def job_view(job: Job, arns: Arns, *, extended: bool) -> JobView:
         abort_config=_config(paced.abort_config),
         job_executions_retry_config=_config(paced.job_executions_retry_config),
         scheduling_config=_config(paced.scheduling_config),
+        staged_rollout_config=_config(paced.staged_rollout_config),
+        excluded_targets=job.excluded_targets,
         job_process_details=_process_details(job),
     )
 
@@ -72,6 +74,7 @@ def template_view(template: Template, arns: Arns) -> TemplateView:
         job_executions_rollout_config=_config(paced.job_executions_rollout_config),
         abort_config=_config(paced.abort_config),
         job_executions_retry_config=_config(paced.job_executions_retry_config),
+        staged_rollout_config=_config(paced.staged_rollout_config),
         maintenance_windows=tuple(
             _config(window)
             for window in (paced.scheduling_config.maintenance_windows if paced.scheduling_config else ())

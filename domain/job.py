@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from domain.details import first_control
 from domain.errors import InvalidRequest, WrongJobState
 from domain.execution import PENDING, Status
-from domain.timeouts import MAX_MINUTES, MIN_MINUTES
+from domain.timeout_config import UNLIMITED, TimeoutConfig
 
 if TYPE_CHECKING:
     from domain.pacing import Pacing
@@ -57,8 +57,9 @@ class NewJob:
     document: str | None = None
     template_id: str | None = None
     description: str | None = None
-    timeout_config: Mapping[str, Any] = field(default_factory=dict)
+    timeout_config: TimeoutConfig = UNLIMITED
     pacing: Pacing | None = None
+    excluded_targets: tuple[str, ...] = ()
     client_token: str | None = None
 
 
@@ -79,13 +80,10 @@ class Job:
     reason_code: str | None = None
     force_canceled: bool = False
     template_id: str | None = None
-    timeout_config: Mapping[str, Any] = field(default_factory=dict)
+    timeout_config: TimeoutConfig = UNLIMITED
     pacing: Pacing | None = None
+    excluded_targets: tuple[str, ...] = ()
     is_concurrent: bool = False
-
-    @property
-    def in_progress_limit(self) -> timedelta | None:
-        return in_progress_limit(self.timeout_config)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,32 +94,8 @@ class Template:
     document: str
     description: str
     created_at: datetime
-    timeout_config: Mapping[str, Any] = field(default_factory=dict)
+    timeout_config: TimeoutConfig = UNLIMITED
     pacing: Pacing | None = None
-
-
-def in_progress_limit(timeout_config: Mapping[str, Any]) -> timedelta | None:
-    """Return how long an execution of this job may stay IN_PROGRESS, None for ever."""
-    minutes = timeout_config.get("inProgressTimeoutInMinutes")
-    return None if minutes is None else timedelta(minutes=minutes)
-
-
-def timeout_config(raw: object) -> dict[str, Any]:
-    """Return a checked ``timeoutConfig``; ``{}`` and None mean no time-out. Raises ``InvalidRequest``."""
-    if raw is None or raw == {}:
-        return {}
-    if not isinstance(raw, dict):
-        raise InvalidRequest(f"timeoutConfig must be an object, not {type(raw).__name__}")
-    unknown = sorted(set(raw) - {"inProgressTimeoutInMinutes"})
-    if unknown:
-        raise InvalidRequest(f"timeoutConfig has an unknown member {unknown[0][:64]!r}")
-    minutes = raw["inProgressTimeoutInMinutes"]
-    if not isinstance(minutes, int) or isinstance(minutes, bool) or not MIN_MINUTES <= minutes <= MAX_MINUTES:
-        raise InvalidRequest(
-            f"timeoutConfig.inProgressTimeoutInMinutes {str(minutes)[:64]!r} is not an integer "
-            f"from {MIN_MINUTES} to {MAX_MINUTES}"
-        )
-    return {"inProgressTimeoutInMinutes": minutes}
 
 
 def text(field_name: str, value: object) -> str:
@@ -159,6 +133,23 @@ def refuse_cancel(job_id: str, status: JobStatus, counts: Counts, *, force: bool
     if status is JobStatus.CANCELED and force and counts.get(Status.IN_PROGRESS, 0):
         return
     raise WrongJobState(f"Job {job_id} is {status} and cannot be canceled")
+
+
+#: In which statuses a job can be steered so.
+STEERING: Final[Mapping[str, frozenset[JobStatus]]] = {
+    "paused": OPEN - {JobStatus.PAUSED},
+    "resumed": frozenset({JobStatus.PAUSED}),
+    "promoted": OPEN,
+    "approved": frozenset({JobStatus.WAITING_FOR_APPROVAL}),
+    "aborted": OPEN,
+    "retried": OPEN | {JobStatus.COMPLETED},
+}
+
+
+def refuse_steering(job_id: str, status: JobStatus, what: str) -> None:
+    """Raise ``WrongJobState`` unless a job in this status can be paused, resumed, … (a word of STEERING)."""
+    if status not in STEERING[what]:
+        raise WrongJobState(f"Job {job_id} is {status} and cannot be {what}")
 
 
 def refuse_delete(job_id: str, status: JobStatus, *, force: bool) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from hashlib import blake2b
 from typing import Annotated, Final
 
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
@@ -107,6 +108,11 @@ class StagedRolloutConfig(Config):
     def last(self) -> int:
         """The number of the wave without a gate, which takes the rest; 0 where there are no waves."""
         return len(self.waves) + 1 if self.waves else 0
+
+    @property
+    def mix(self) -> int:
+        """Return a number of 31 bits that has little in common with that of the next seed."""
+        return int.from_bytes(blake2b(str(self.seed).encode(), digest_size=4).digest()) >> 1
 
     def gate(self, number: int) -> Gate | None:
         """Return the gate behind a wave, None behind the last one."""

@@ -12,12 +12,13 @@ from sqlalchemy import Connection, text
 
 from domain import job as rules
 from domain import schedule
+from domain.acts import Act
 from domain.errors import InvalidRequest, NotFound, WrongJobState
 from domain.job import MAX_TARGETS, Job, JobStatus, NewJob, TargetSelection
 from domain.names import job_id as checked_job_id
 from domain.pacing import UNPACED, Pacing, parse
 from domain.waves import UNSTAGED
-from storage import orders, sweeps, targets, waves
+from storage import acts, orders, sweeps, targets, waves
 from storage.millis import from_millis, to_millis
 from storage.paces import counts_of
 from storage.pacing import act
@@ -30,7 +31,7 @@ from storage.sweeps import Sweep
 _TARGETS_A_PAGE: Final = 20_000
 
 
-def create(connection: Connection, job: NewJob, *, policy: Policy, at: datetime) -> Job:
+def create(connection: Connection, job: NewJob, *, policy: Policy, actor: str = "", at: datetime) -> Job:
     """Create a job and begin its rollout; a small one is rolled out when this returns.
 
     Retry-safe: the same id or client token with the same content returns the job that is there.
@@ -47,6 +48,7 @@ def create(connection: Connection, job: NewJob, *, policy: Policy, at: datetime)
     if paced.scheduling_config is not None:
         schedule.check(paced.scheduling_config, job.target_selection, at=at, lead=policy.schedule_lead)
     resolved = targets.resolve(connection, job.targets, policy=policy, at=at)
+    excluded = targets.exclusions(connection, job.excluded_targets, at=at)
     job_id = wanted_id or str(uuid4())
     key = int(
         connection.execute(
@@ -67,7 +69,9 @@ def create(connection: Connection, job: NewJob, *, policy: Policy, at: datetime)
             },
         ).scalar_one()
     )
+    acts.note(connection, key, Act.CREATE, actor=actor, details={"targets": len(resolved)}, at=at)
     _add_targets(connection, key, resolved, first=0)
+    _add_targets(connection, key, excluded, first=len(resolved), excluded=True)
     waves.begin(connection, key, paced.staged_rollout_config or UNSTAGED, at=at)
     targets.latch(connection, key, resolved)
     act(connection, key, at=at)
@@ -84,16 +88,21 @@ _INSERT: Final = text(
 
 
 def _add_targets(
-    connection: Connection, key: int, resolved: Sequence[targets.Resolved], *, first: int
+    connection: Connection,
+    key: int,
+    resolved: Sequence[targets.Resolved],
+    *,
+    first: int,
+    excluded: bool = False,
 ) -> None:
     if resolved:
         connection.execute(
             text(
-                'INSERT INTO job_targets (job, position, text, thing, "group") '
-                "VALUES (:job, :position, :text, :thing, :group)"
+                'INSERT INTO job_targets (job, position, text, thing, "group", excluded) '
+                "VALUES (:job, :position, :text, :thing, :group, :excluded)"
             ),
             [
-                {"job": key, "position": position, **target._asdict()}
+                {"job": key, "position": position, "excluded": excluded, **target._asdict()}
                 for position, target in enumerate(resolved, first)
             ],
         )
@@ -171,6 +180,7 @@ def update(
     description: str | None = None,
     timeout_config: Mapping[str, Any] | None = None,
     pacing: Pacing = UNPACED,
+    actor: str = "",
     at: datetime,
 ) -> None:
     """Change what is given; a new time-out holds for executions that start later (contract 2.8).
@@ -203,6 +213,12 @@ def update(
             "at": to_millis(at),
         },
     )
+    given = {"description": description is not None, "timeoutConfig": timeout_config is not None}
+    members = [name for name, is_given in given.items() if is_given] + list(
+        pacing.model_dump(by_alias=True, exclude_unset=True)
+    )
+    key = key_of(connection, job_id)
+    acts.note(connection, key, Act.UPDATE, actor=actor, details={"members": members}, at=at)
     raise_after_commit(connection, Signal.AGENDA)
 
 
@@ -213,6 +229,7 @@ def cancel(
     comment: str | None = None,
     reason_code: str | None = None,
     force: bool = False,
+    actor: str = "",
     at: datetime,
 ) -> Job:
     """Cancel a job: its status at once, its executions in chunks (contract 2.3).
@@ -221,10 +238,14 @@ def cancel(
     """
     job = get(connection, job_id)
     rules.refuse_cancel(job_id, job.status, job.counts, force=force)
+    words = None if comment is None else rules.text("comment", comment)
+    key = key_of(connection, job_id)
+    act_ = Act.FORCE_CANCEL if force else Act.CANCEL
+    acts.note(connection, key, act_, actor=actor, comment=words, details=_reason(reason_code), at=at)
     sweeps.cancel(
         connection,
-        key_of(connection, job_id),
-        comment=None if comment is None else rules.text("comment", comment),
+        key,
+        comment=words,
         reason_code=reason_code,
         force=force,
         at=at,
@@ -232,7 +253,13 @@ def cancel(
     return get(connection, job_id)
 
 
-def delete(connection: Connection, job_id: str, *, force: bool = False, at: datetime) -> None:
+def _reason(code: str | None) -> Mapping[str, str]:
+    return {} if code is None else {"reasonCode": code}
+
+
+def delete(
+    connection: Connection, job_id: str, *, force: bool = False, actor: str = "", at: datetime
+) -> None:
     """Delete a job with its executions and events; a large one is DELETION_IN_PROGRESS meanwhile."""
     job = get(connection, job_id)
     rules.refuse_delete(job_id, job.status, force=force)
@@ -240,7 +267,9 @@ def delete(connection: Connection, job_id: str, *, force: bool = False, at: date
         text("UPDATE jobs SET status = 'DELETION_IN_PROGRESS', last_updated_at = :at WHERE job_id = :id"),
         {"id": job_id, "at": to_millis(at)},
     )
-    sweeps.begin(connection, key_of(connection, job_id), Sweep.DELETE, at=at)
+    key = key_of(connection, job_id)
+    acts.note(connection, key, Act.DELETE, actor=actor, details={"forced": force}, at=at)
+    sweeps.begin(connection, key, Sweep.DELETE, at=at)
 
 
 def associate(
@@ -250,6 +279,7 @@ def associate(
     *,
     comment: str | None = None,
     policy: Policy,
+    actor: str = "",
     at: datetime,
 ) -> Job:
     """Add targets to a CONTINUOUS job; what it has already is passed over.
@@ -263,13 +293,18 @@ def associate(
     known = {
         (row.thing, row.group)
         for row in connection.execute(
-            text('SELECT thing, "group" FROM job_targets WHERE job = :job'), {"job": key}
+            text('SELECT thing, "group" FROM job_targets WHERE job = :job AND NOT excluded'), {"job": key}
         )
     }
     fresh = [target for target in resolved if (target.thing, target.group) not in known]
     if len(known) + len(fresh) > MAX_TARGETS:
         raise InvalidRequest(f"targets: job {job_id} would have more than {MAX_TARGETS} targets")
-    _add_targets(connection, key, fresh, first=len(known))
+    last = text("SELECT max(position) FROM job_targets WHERE job = :job")
+    position = connection.execute(last, {"job": key}).scalar_one()
+    _add_targets(connection, key, fresh, first=position + 1)
+    words = None if comment is None else rules.text("comment", comment)
+    details = {"targets": len(fresh)}
+    acts.note(connection, key, Act.ASSOCIATE, actor=actor, comment=words, details=details, at=at)
     connection.execute(
         text(
             "UPDATE jobs SET target_count = target_count + :fresh, last_updated_at = :at, "
@@ -279,7 +314,7 @@ def associate(
             "job": key,
             "fresh": len(fresh),
             "at": to_millis(at),
-            "comment": None if comment is None else rules.text("comment", comment),
+            "comment": words,
         },
     )
     targets.latch(connection, key, fresh)
@@ -289,11 +324,12 @@ def associate(
 
 def _job(connection: Connection, row: Any) -> Job:
     written = connection.execute(
-        text("SELECT text FROM job_targets WHERE job = :job ORDER BY position"), {"job": row.id}
-    )
+        text("SELECT text, excluded FROM job_targets WHERE job = :job ORDER BY position"), {"job": row.id}
+    ).all()
     return Job(
         job_id=row.job_id,
-        targets=tuple(written.scalars()),
+        targets=tuple(target.text for target in written if not target.excluded),
+        excluded_targets=tuple(target.text for target in written if target.excluded),
         target_selection=TargetSelection(row.target_selection),
         status=JobStatus(row.status),
         created_at=from_millis(row.created_at),

@@ -14,6 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, text
 
 from domain import abort
+from domain.acts import Act
 from domain.planner import (
     Abort,
     Action,
@@ -30,7 +31,7 @@ from domain.planner import (
     plan,
 )
 from domain.schedule import EndBehavior
-from storage import changes, expiry, holds, paces, rollouts, sweeps, waiting, waves
+from storage import acts, changes, expiry, holds, paces, rollouts, sweeps, waiting, waves
 from storage.millis import to_millis
 from storage.signals import Signal, raise_after_commit
 
@@ -98,17 +99,23 @@ def _release(scene: _Scene, action: Release) -> bool:
         planned=action.count,
         at=scene.at,
     )
+    if done:
+        acts.note(scene.connection, scene.job_key, Act.RELEASE, details={"things": done}, at=scene.at)
     # Either a piece is left, or these pools had less than may go out: the next plan knows what that means.
     return done < action.count
 
 
 def _pass_gate(scene: _Scene, action: PassGate) -> bool:
     waves.note(scene.connection, scene.job_key, action.wave, passed_at=to_millis(scene.at))
+    details = {"wave": action.wave}
+    acts.note(scene.connection, scene.job_key, Act.GATE_PASSED, details=details, at=scene.at)
     return False
 
 
 def _open_wave(scene: _Scene, action: OpenWave) -> bool:
     waves.open_wave(scene.connection, scene.job_key, action.number, at=scene.at)
+    details = {"wave": action.number}
+    acts.note(scene.connection, scene.job_key, Act.WAVE_OPENED, details=details, at=scene.at)
     return True
 
 
@@ -117,6 +124,8 @@ def _pause(scene: _Scene, action: Pause) -> bool:
     words = action.words if rule is None else abort.comment(rule, paces.attempts_of(scene.row))
     code = holds.GATE_FAILED if rule is None else abort.REASON
     holds.pause(scene.connection, scene.job_key, comment=words, reason_code=code, at=scene.at)
+    act = Act.GATE_FAILED if rule is None else Act.PAUSE
+    acts.note(scene.connection, scene.job_key, act, comment=words, at=scene.at)
     return False
 
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, text
 
-from domain.errors import InvalidRequest, UnknownTarget
+from domain.errors import InvalidRequest, JobsError, UnknownTarget
 from domain.job import MAX_TARGETS
 from domain.names import Target, parse_target
 from domain.registry import Registration
@@ -51,6 +51,19 @@ def resolve(
         group = None if thing is not None else groups.get(target.name)
         found.setdefault((thing, group), Resolved(written, thing, group))
     return list(found.values())
+
+
+def exclusions(connection: Connection, targets: Sequence[str], *, at: datetime) -> list[Resolved]:
+    """Return what the exclusions of a job name; nothing is registered for them.
+
+    Raises ``UnknownTarget`` for what does not exist: to pass it over would let out what was to stay in.
+    """
+    if not targets:
+        return []
+    try:
+        return resolve(connection, targets, policy=Policy(registration=Registration.STRICT), at=at)
+    except JobsError as error:
+        raise type(error)(str(error).replace("targets", "excludedTargets", 1)) from None
 
 
 def _is_unknown(target: Target, things: dict[str, int], groups: dict[str, int]) -> bool:

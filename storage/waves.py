@@ -17,7 +17,8 @@ from storage.millis import from_millis, to_millis
 from storage.tables import COUNTERS
 
 #: Who goes first.
-_MIXED: Final = "(w.thing * 1103515245 + :seed) % 2147483647, w.thing"
+_SCATTERED: Final = "((w.thing * 48271 + :mix) % 2147483647)"
+_MIXED: Final = f"({_SCATTERED} * {_SCATTERED} / 65536) % 2147483647, w.thing"
 _ORDER: Final = {
     Choice.REGISTERED: "w.thing",
     Choice.ONLINE_FIRST: f"t.connected DESC, COALESCE(t.last_seen_at, 0) DESC, {_MIXED}",
@@ -128,7 +129,7 @@ def _take_share(
             "(SELECT w.thing FROM waiting w JOIN things t ON t.id = w.thing "
             f"WHERE w.job = :job AND w.wave = 0 ORDER BY {_ORDER[config.choice]} LIMIT :wanted)"
         ),
-        {"job": job_key, "number": number, "wanted": wanted, "seed": config.seed},
+        {"job": job_key, "number": number, "wanted": wanted, "mix": config.mix},
     ).rowcount
 
 
