@@ -31,6 +31,7 @@ async def create(call: Call[Nothing, CreateGroup]) -> GroupCreated:
         call.body.thing_group_name,
         description=call.body.description,
         parent_name=call.body.parent_group_name,
+        time_zone=call.body.time_zone,
         at=call.at,
     )
     return GroupCreated(
@@ -60,7 +61,7 @@ async def update(call: Call[Nothing, UpdateGroup]) -> ThingChanged:
     group = await call.store.write(
         groups.update,
         call.path["thingGroupName"],
-        description=call.body.description,
+        changes=call.body.changes,
         expected_version=call.body.expected_version,
         at=call.at,
     )

@@ -91,13 +91,31 @@ class CreateGroup(Request):
     thing_group_name: ThingName
     description: Text | None = None
     parent_group_name: ThingName | None = None
+    time_zone: TimeZone | None = None
 
 
 class UpdateGroup(Request):
-    """Null takes the description away."""
+    """Null takes the description or the time zone away."""
 
-    description: Text | None
+    model_config = ConfigDict(
+        json_schema_extra={"anyOf": [{"required": ["description"]}, {"required": ["timeZone"]}]}
+    )
+
+    description: Text | None = None
+    time_zone: TimeZone | None = None
     expected_version: Counter | None = None
+
+    @property
+    def changes(self) -> dict[str, str | None]:
+        """Return what is given."""
+        given = {"description": self.description, "time_zone": self.time_zone}
+        return {name: value for name, value in given.items() if name in self.model_fields_set}
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.changes:
+            raise ValueError("description or timeZone is required")
+        return self
 
 
 class ListGroups(Paging):
@@ -174,6 +192,7 @@ class GroupView(Answer):
     thing_group_id: str
     description: str | None
     parent_group_name: str | None
+    time_zone: str | None
     version: int
     created_at: Time
 

@@ -42,7 +42,10 @@ class Thing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """A static set of things; it may lie inside one other group."""
+    """A static set of things; it may lie inside one other group.
+
+    ``time_zone`` is that of those members that have none of their own.
+    """
 
     group_name: str
     group_id: str
@@ -50,6 +53,7 @@ class Group:
     version: int = 1
     description: str | None = None
     parent_name: str | None = None
+    time_zone: str | None = None
 
 
 def attributes(raw: object) -> dict[str, str]:

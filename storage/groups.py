@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import uuid4
@@ -14,6 +14,7 @@ from domain.errors import AlreadyExists, Conflict, InvalidRequest, NotFound, Thi
 from domain.names import group_name as checked_name
 from domain.names import thing_name as checked_thing_name
 from domain.registry import MAX_DEPTH, MAX_MEMBERS_A_CALL, Group, Registration
+from domain.registry import time_zone as checked_time_zone
 from storage import membership
 from storage.lists import bound, ints
 from storage.millis import from_millis, to_millis
@@ -32,6 +33,7 @@ def create(
     *,
     description: str | None = None,
     parent_name: str | None = None,
+    time_zone: str | None = None,
     at: datetime,
 ) -> Group:
     """Create a group; the same again with the same content is no error.
@@ -41,25 +43,27 @@ def create(
     checked_name(name)
     if description is not None:
         job_rules.text("description", description)
+    zone = None if time_zone is None else checked_time_zone(time_zone)
     parent = None if parent_name is None else key_of(connection, parent_name)
     if parent is not None and _depth(connection, parent) >= MAX_DEPTH:
         raise InvalidRequest(f"parentGroupName {parent_name}: groups nest at most {MAX_DEPTH} deep")
     row = _row(connection, name)
     if row is not None:
         group = _group(row)
-        if (group.description, group.parent_name) != (description, parent_name):
+        if (group.description, group.parent_name, group.time_zone) != (description, parent_name, zone):
             raise AlreadyExists(f"Thing group {name} already exists with other content")
         return group
     connection.execute(
         text(
-            "INSERT INTO thing_groups (name, group_id, parent, description, created_at) "
-            "VALUES (:name, :group_id, :parent, :description, :at)"
+            "INSERT INTO thing_groups (name, group_id, parent, description, time_zone, created_at) "
+            "VALUES (:name, :group_id, :parent, :description, :zone, :at)"
         ),
         {
             "name": name,
             "group_id": str(uuid4()),
             "parent": parent,
             "description": description,
+            "zone": zone,
             "at": to_millis(at),
         },
     )
@@ -108,19 +112,27 @@ def update(
     connection: Connection,
     name: str,
     *,
-    description: str | None,
+    changes: Mapping[str, str | None],
     expected_version: int | None = None,
     at: datetime,
 ) -> Group:
-    """Change a group's description; its version rises by one."""
+    """Change a group's ``description`` or ``time_zone``, None takes away; its version rises by one.
+
+    Another zone holds for what its members have yet to wait for, not for what waits already.
+    """
     del at
     group = get(connection, name)
     _expect(group, expected_version)
+    description = changes.get("description", group.description)
     if description is not None:
         job_rules.text("description", description)
+    zone = changes.get("time_zone", group.time_zone)
     connection.execute(
-        text("UPDATE thing_groups SET description = :d, version = version + 1 WHERE name = :name"),
-        {"d": description, "name": name},
+        text(
+            "UPDATE thing_groups SET description = :d, time_zone = :zone, version = version + 1 "
+            "WHERE name = :name"
+        ),
+        {"d": description, "zone": None if zone is None else checked_time_zone(zone), "name": name},
     )
     return get(connection, name)
 
@@ -239,4 +251,5 @@ def _group(row: Any) -> Group:
         version=row.version,
         description=row.description,
         parent_name=row.parent_name,
+        time_zone=row.time_zone,
     )

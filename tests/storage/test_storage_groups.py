@@ -165,10 +165,10 @@ def test_a_group_is_made_once_and_its_version_counts_changes(store: SyncStore) -
         store.do(groups.create, "g", description="e", at=store.now)
     with pytest.raises(NotFound):
         store.do(groups.create, "x", parent_name="nowhere", at=store.now)
-    changed = store.do(groups.update, "g", description="e", expected_version=1, at=store.now)
+    changed = store.do(groups.update, "g", changes={"description": "e"}, expected_version=1, at=store.now)
     assert (changed.version, changed.description) == (2, "e")
     for verb in (groups.update, groups.delete):
-        more = {"description": "f"} if verb is groups.update else {}
+        more = {"changes": {"description": "f"}} if verb is groups.update else {}
         with pytest.raises(ThingVersionMismatch, match="expected version 1 but found version 2"):
             store.do(verb, "g", expected_version=1, at=store.now, **more)
     for bad in ("", "a/b", "x" * 129, "ü"):
