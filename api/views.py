@@ -127,6 +127,7 @@ def group_view(group: Group, arns: Arns) -> GroupView:
         thing_group_id=group.group_id,
         description=group.description,
         parent_group_name=group.parent_name,
+        time_zone=group.time_zone,
         version=group.version,
         created_at=group.created_at,
     )
