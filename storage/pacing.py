@@ -78,9 +78,16 @@ class _Scene:
     row: Any
     at: datetime
 
+    def note(self, act: Act, *, comment: str | None = None, **details: Any) -> None:
+        """Note what the clock does."""
+        acts.note(self.connection, self.job_key, act, comment=comment, details=details, at=self.at)
+
 
 def _turn(scene: _Scene, action: Turn) -> bool:
     holds.turn(scene.connection, scene.job_key, opened=action.opened, shut=action.shut, at=scene.at)
+    for act, zones in ((Act.OPEN, action.opened), (Act.SHUT, action.shut)):
+        if zones:
+            scene.note(act, zones=sorted(zones))
     return False
 
 
@@ -100,22 +107,20 @@ def _release(scene: _Scene, action: Release) -> bool:
         at=scene.at,
     )
     if done:
-        acts.note(scene.connection, scene.job_key, Act.RELEASE, details={"things": done}, at=scene.at)
+        scene.note(Act.RELEASE, things=done)
     # Either a piece is left, or these pools had less than may go out: the next plan knows what that means.
     return done < action.count
 
 
 def _pass_gate(scene: _Scene, action: PassGate) -> bool:
     waves.note(scene.connection, scene.job_key, action.wave, passed_at=to_millis(scene.at))
-    details = {"wave": action.wave}
-    acts.note(scene.connection, scene.job_key, Act.GATE_PASSED, details=details, at=scene.at)
+    scene.note(Act.GATE_PASSED, wave=action.wave)
     return False
 
 
 def _open_wave(scene: _Scene, action: OpenWave) -> bool:
     waves.open_wave(scene.connection, scene.job_key, action.number, at=scene.at)
-    details = {"wave": action.number}
-    acts.note(scene.connection, scene.job_key, Act.WAVE_OPENED, details=details, at=scene.at)
+    scene.note(Act.WAVE_OPENED, wave=action.number)
     return True
 
 
@@ -124,8 +129,10 @@ def _pause(scene: _Scene, action: Pause) -> bool:
     words = action.words if rule is None else abort.comment(rule, paces.attempts_of(scene.row))
     code = holds.GATE_FAILED if rule is None else abort.REASON
     holds.pause(scene.connection, scene.job_key, comment=words, reason_code=code, at=scene.at)
-    act = Act.GATE_FAILED if rule is None else Act.PAUSE
-    acts.note(scene.connection, scene.job_key, act, comment=words, at=scene.at)
+    if rule is None:
+        scene.note(Act.GATE_FAILED, comment=words, wave=scene.row.wave)
+    else:
+        scene.note(Act.PAUSE, comment=words, rule=rule.model_dump(mode="json", by_alias=True))
     return False
 
 
@@ -140,11 +147,13 @@ def _sweep(scene: _Scene, _action: Sweep) -> bool:
 
 def _abort(scene: _Scene, action: Abort) -> bool:
     words = abort.comment(action.rule, paces.attempts_of(scene.row))
+    scene.note(Act.ABORT, comment=words, rule=action.rule.model_dump(mode="json", by_alias=True))
     sweeps.cancel(scene.connection, scene.job_key, comment=words, reason_code=abort.REASON, at=scene.at)
     return True
 
 
 def _end(scene: _Scene, action: End) -> bool:
+    scene.note(Act.END, endBehavior=action.behavior.value)
     if action.behavior is EndBehavior.STOP_ROLLOUT:
         waiting.clear(scene.connection, scene.job_key)
     else:
