@@ -10,7 +10,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from pydantic import ValidationError
 
-from api import bodies
+from api import bodies, callers
+from api.artifact_stream import Content, Upload
 from api.call import ApiOptions, Call
 from api.errors import RETRY_AFTER, invalid, shown
 from api.route import Route
@@ -23,6 +24,7 @@ M = TypeVar("M", bound=Request)
 
 #: The parameters of all paths: how they are checked, and what is missing when they cannot exist.
 PATH: Final[Mapping[str, tuple[Callable[[str], str], str]]] = {
+    "artifactName": (names.artifact_name, "artifact"),
     "jobId": (names.job_id, "job"),
     "jobTemplateId": (names.template_id, "job template"),
     "thingName": (names.thing_name, "thing"),
@@ -37,7 +39,7 @@ _AT_ONCE: Final = 64 * 1024
 def bind(route: Route, store: Store, options: ApiOptions) -> Handler:
     """Return the handler of one row."""
 
-    async def handle(request: web.Request) -> web.Response:
+    async def handle(request: web.Request) -> web.StreamResponse:
         call = Call(
             store=store,
             options=options,
@@ -45,8 +47,10 @@ def bind(route: Route, store: Store, options: ApiOptions) -> Handler:
             query=_query(request, route.query),
             body=await _body(request, route, options),
             at=options.clock(),
+            actor=callers.actor(request, options) if route.reads_body else "",
         )
-        return _respond(await route.handler(call), route)
+        answer = await route.handler(call)
+        return await answer.send(request) if isinstance(answer, Content) else _respond(answer, route)
 
     return handle
 
@@ -73,6 +77,8 @@ def _query(request: web.Request, model: type[M]) -> M:
 async def _body(request: web.Request, route: Route, options: ApiOptions) -> Request:
     if not route.reads_body:
         return Nothing()
+    if route.body is Upload:
+        return Upload.of(request, seconds=options.body_seconds)
     raw = await bodies.read(request, limit=route.limit, seconds=options.body_seconds)
     if len(raw) <= _AT_ONCE:
         return _parsed(route.body, raw)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, TypeVar
 
+from api.artifact_store import ArtifactStore
 from api.shapes import Request
 from domain.names import Arns
 from storage.policy import Policy
@@ -31,7 +32,12 @@ class ApiOptions:
     hosts: frozenset[str] = frozenset()
     #: Requests answered at a time; more are told to come again.
     in_flight: int = 128
+    #: Downloads of artifacts at a time, which take long and must not keep others waiting.
+    downloads: int = 512
+    #: How long a body may take, one of JSON in all, an artifact's without a byte.
     body_seconds: float = 30.0
+    #: Where the contents of artifacts are; None: nowhere.
+    artifacts: ArtifactStore | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +47,8 @@ class Call(Generic[Q, B]):
     store: Store
     options: ApiOptions
     at: datetime
+    #: Who calls, as verbs take it (domain.acts).
+    actor: str
     path: Mapping[str, str]
     query: Q
     body: B

@@ -63,6 +63,7 @@ async def cancel(call: Call[Nothing, CancelExecution]) -> Canceled:
         expected_version=asked.expected_version,
         status_details=details,
         force=bool(asked.force),
+        actor=call.actor,
         at=call.at,
     )
     return Canceled()
@@ -78,6 +79,7 @@ async def delete(call: Call[DeleteExecutionQuery, DeleteExecution]) -> Deleted:
         call.path["thingName"],
         execution_number=number,
         force=bool(force),
+        actor=call.actor,
         at=call.at,
     )
     return Deleted()

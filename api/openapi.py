@@ -12,15 +12,18 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from api.call import ApiOptions
-from api.fields import JOB_SCHEMA, THING_SCHEMA
+from api.callers import HEADER
+from api.fields import ARTIFACT_SCHEMA, JOB_SCHEMA, THING_SCHEMA
 from api.guards import OPEN
 from api.route import Route
-from api.shapes import Error, Nothing
+from api.shapes import Answer, Error, Nothing, Request
+from domain.acts import HINT_PATTERN
 
 Schema = dict[str, Any]
 
 _REF: Final = "#/components/schemas/{model}"
 _PATH_SCHEMAS: Final[Mapping[str, Schema]] = {
+    "artifactName": ARTIFACT_SCHEMA,
     "jobId": JOB_SCHEMA,
     "jobTemplateId": JOB_SCHEMA,
     "thingName": THING_SCHEMA,
@@ -28,6 +31,14 @@ _PATH_SCHEMAS: Final[Mapping[str, Schema]] = {
 }
 _EVERYWHERE: Final = (400, 403, 429, 500, 503)
 _WITH_BODY: Final = (408, 413, 415)
+#: Goes with everything that changes something.
+_ACTOR: Final[Schema] = {
+    "name": HEADER,
+    "in": "header",
+    "required": False,
+    "description": "Whom the caller acts for, for the timeline; not checked",
+    "schema": {"type": "string", "pattern": f"^{HINT_PATTERN}$"},
+}
 _ABOUT: Final = (
     'Jobs for device fleets. Every failure is `{"error": "<reason>"}`; lists are paged by `nextToken`, '
     "which is null on the last page."
@@ -41,8 +52,9 @@ def document(routes: Sequence[Route], options: ApiOptions) -> Schema:
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schemas, options)
     queries = {route.query.__name__ for route in routes}
+    uploads = {route.body.__name__ for route in routes if route.body.binary}
     components: Schema = {
-        "schemas": {name: schema for name, schema in schemas.items() if name not in queries},
+        "schemas": {name: schema for name, schema in schemas.items() if name not in queries | uploads},
         "responses": {str(status): _error(status) for status in _statuses(routes)},
     }
     described: Schema = {
@@ -59,7 +71,7 @@ def document(routes: Sequence[Route], options: ApiOptions) -> Schema:
 
 def _schemas(routes: Sequence[Route]) -> dict[str, Schema]:
     asked = {model for route in routes for model in (route.query, route.body)}
-    answered = {route.answer for route in routes} | {Error}
+    answered = {route.answer for route in routes if not route.answer.binary} | {Error}
     wanted: list[tuple[type[BaseModel], Any]] = [
         *((model, "validation") for model in sorted(asked, key=_name)),
         *((model, "serialization") for model in sorted(answered, key=_name)),
@@ -90,7 +102,11 @@ def _operation(route: Route, schemas: Mapping[str, Schema], options: ApiOptions)
         "operationId": route.name,
         "summary": route.summary,
         "tags": [route.path.split("/")[1] or "server"],
-        "parameters": [*_path_parameters(route), *_query_parameters(schemas[route.query.__name__])],
+        "parameters": [
+            *_path_parameters(route),
+            *_query_parameters(schemas[route.query.__name__]),
+            *([_ACTOR] if route.reads_body else []),
+        ],
         "responses": _responses(route, options),
     }
     if route.path in OPEN and options.api_key is not None:
@@ -98,13 +114,16 @@ def _operation(route: Route, schemas: Mapping[str, Schema], options: ApiOptions)
     if route.body is not Nothing:
         required = bool(schemas[route.body.__name__].get("required"))
         anything = bool(schemas[route.body.__name__].get("anyOf"))
-        operation["requestBody"] = {
-            "required": required or anything,
-            "content": {"application/json": {"schema": {"$ref": _REF.format(model=route.body.__name__)}}},
-        }
+        operation["requestBody"] = {"required": required or anything, "content": _content(route.body)}
         if route.method == METH_DELETE:
             operation["description"] = "What the body may say may stand in the query as well, which wins."
     return operation
+
+
+def _content(model: type[Request | Answer]) -> Schema:
+    if model.binary:
+        return {"application/octet-stream": {}}
+    return {"application/json": {"schema": {"$ref": _REF.format(model=model.__name__)}}}
 
 
 def _path_parameters(route: Route) -> list[Schema]:
@@ -135,8 +154,7 @@ def _responses(route: Route, options: ApiOptions) -> Schema:
         statuses |= set(_WITH_BODY)
     if options.api_key is not None and route.path not in OPEN:
         statuses.add(401)
-    answer = {"application/json": {"schema": {"$ref": _REF.format(model=route.answer.__name__)}}}
-    success: Schema = {"content": answer}
+    success: Schema = {"content": _content(route.answer)}
     if route.location is not None:
         success["headers"] = {"Location": {"schema": {"type": "string"}}}
     failures = {str(status): {"$ref": f"#/components/responses/{status}"} for status in sorted(statuses)}
