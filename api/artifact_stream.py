@@ -14,6 +14,7 @@ from aiohttp import hdrs, web
 from pydantic import PrivateAttr
 
 from api.bodies import refuse_encoded
+from api.connection import unsent
 from api.errors import Refusal
 from api.headers import REQUEST_ID_OF, dress
 from api.shapes import Answer, Request
@@ -140,7 +141,7 @@ async def _give(request: web.Request, response: web.StreamResponse, piece: bytes
 
 
 def _unsent(request: web.Request) -> int:
-    return 0 if request.transport is None else request.transport.get_write_buffer_size()
+    return 0 if request.transport is None else unsent(request.transport)
 
 
 def _headers(artifact: Artifact, etag: str) -> Mapping[str, Any]:

@@ -6,7 +6,10 @@ aiohttp itself would keep a silent or half-spoken client for an hour.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import logging
+import sys
+import termios
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -103,10 +106,10 @@ class Connection(web.RequestHandler):
         transport = self.transport
         if transport is None:
             return
-        unsent = transport.get_write_buffer_size()
-        if 0 < unsent != self._unsent:
+        left = unsent(transport)
+        if 0 < left != self._unsent:
             # An answer is on its way and moves: slow is not dead.
-            self._unsent = unsent
+            self._unsent = left
             self._arm(self._deadlines.idle)
             return
         transport.abort()
@@ -137,6 +140,20 @@ class Connection(web.RequestHandler):
         return _undressed(
             status, "the request is not well-formed HTTP" if status == 400 else "internal error"
         )
+
+
+def unsent(transport: asyncio.BaseTransport) -> int:
+    """Return how many bytes the client has not taken, those with the kernel among them where it tells.
+
+    Without these a slow reader looks dead: the kernel takes more only when much of what it has is gone.
+    """
+    assert isinstance(transport, asyncio.Transport)
+    ours = transport.get_write_buffer_size()
+    try:
+        queued = fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, bytes(4))
+    except OSError:
+        return ours
+    return ours + int.from_bytes(queued, sys.byteorder)
 
 
 def _undressed(status: int, reason: str) -> web.Response:
