@@ -11,7 +11,6 @@ from api.requests import (
     DeleteJobQuery,
     ListJobs,
     ReadJob,
-    TimeoutConfig,
     UpdateJob,
 )
 from api.schema import (
@@ -27,12 +26,8 @@ from api.schema import (
 from api.shapes import Nothing
 from api.views import job_view
 from domain.job import NewJob
+from domain.timeout_config import UNLIMITED
 from storage import jobs
-
-
-def timeouts(config: TimeoutConfig | None) -> dict[str, int]:
-    """Return a time-out configuration as the domain keeps it."""
-    return {} if config is None else config.model_dump(by_alias=True, exclude_unset=True)
 
 
 async def create(call: Call[Nothing, CreateJob]) -> JobCreated:
@@ -45,8 +40,10 @@ async def create(call: Call[Nothing, CreateJob]) -> JobCreated:
         document=asked.document,
         template_id=asked.template_id,
         description=asked.description,
-        timeout_config=timeouts(asked.timeout_config),
+        timeout_config=asked.timeout_config or UNLIMITED,
         pacing=asked.pacing,
+        priority=asked.priority,
+        exclusive_group=asked.exclusive_group,
         client_token=asked.client_token,
     )
     job = await call.store.write(jobs.create, new, policy=call.options.policy, actor=call.actor, at=call.at)
@@ -77,13 +74,13 @@ async def page(call: Call[ListJobs, Nothing]) -> JobList:
 
 async def update(call: Call[Nothing, UpdateJob]) -> Updated:
     asked = call.body
-    given = "timeout_config" in asked.model_fields_set
     await call.store.write(
         jobs.update,
         call.path["jobId"],
         description=asked.description,
-        timeout_config=timeouts(asked.timeout_config) if given else None,
+        timeout_config=asked.timeout_config,
         pacing=asked.pacing,
+        priority=asked.priority,
         actor=call.actor,
         at=call.at,
     )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
-from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema
+from pydantic import BeforeValidator, WithJsonSchema
 from pydantic.alias_generators import to_camel
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core.core_schema import CoreSchema, ValidationInfo, no_info_before_validator_function
+from pydantic_core.core_schema import ValidationInfo
+
+from domain.config import NOT_NULL
+
+__all__ = ["NOT_NULL", "NotHonoured"]
 
 
 def _not_honoured(value: object, info: ValidationInfo) -> object:
@@ -29,26 +32,3 @@ NotHonoured = Annotated[
         }
     ),
 ]
-
-
-def _not_null(value: object) -> object:
-    if value is None:
-        raise ValueError("must not be null")
-    return value
-
-
-class _NotNull:
-    """Annotates a member ``X | None`` that may be left out but not be null."""
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return no_info_before_validator_function(_not_null, handler(source))
-
-    def __get_pydantic_json_schema__(
-        self, core: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        branches = [branch for branch in handler(core)["anyOf"] if branch != {"type": "null"}]
-        schema: JsonSchemaValue = branches[0] if len(branches) == 1 else {"anyOf": branches}
-        return schema
-
-
-NOT_NULL: Final = _NotNull()

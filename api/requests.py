@@ -14,7 +14,9 @@ from api.fields import (
     Document,
     ExcludedTargets,
     Flag,
+    GroupName,
     JobId,
+    Priority,
     QueryCounter,
     QueryFlag,
     Targets,
@@ -25,25 +27,17 @@ from api.fields import (
 from api.presence import NOT_NULL, NotHonoured
 from api.shapes import Paging, Request
 from domain.abort import AbortConfig
-from domain.config import WHOLE
 from domain.details import status_details
 from domain.execution import Status
 from domain.job import JobStatus, TargetSelection
 from domain.pacing import Pacing
-from domain.retry import RetryConfig
+from domain.retry import RetryConfig, said_once
+from domain.retry_policy import RetryPolicyConfig
 from domain.rollout import RolloutConfig
 from domain.schedule import MOST_WINDOWS, SchedulingConfig
-from domain.timeouts import MAX_MINUTES, MIN_MINUTES
+from domain.timeout_config import TimeoutConfig
 from domain.waves import StagedRolloutConfig
 from domain.windows import MaintenanceWindow
-
-_Minutes = Annotated[int, Field(ge=MIN_MINUTES, le=MAX_MINUTES), WHOLE]
-
-
-class TimeoutConfig(Request):
-    """How long an execution may be IN_PROGRESS; empty means for ever."""
-
-    in_progress_timeout_in_minutes: Annotated[_Minutes | None, NOT_NULL] = None
 
 
 class Configured(Request):
@@ -54,7 +48,15 @@ class Configured(Request):
     job_executions_retry_config: RetryConfig | None = None
     job_executions_rollout_config: RolloutConfig | None = None
     staged_rollout_config: StagedRolloutConfig | None = None
+    retry_policy_config: RetryPolicyConfig | None = None
+    priority: Annotated[Priority | None, NOT_NULL] = None
+    exclusive_group: Annotated[GroupName | None, NOT_NULL] = None
     presigned_url_config: NotHonoured = None
+
+    @model_validator(mode="after")
+    def _retries_are_said_once(self) -> Configured:
+        said_once(self.job_executions_retry_config, self.retry_policy_config)
+        return self
 
     @property
     def pacing(self) -> Pacing:
@@ -141,6 +143,7 @@ class UpdateJob(Request):
                     "abort_config",
                     "job_executions_retry_config",
                     "job_executions_rollout_config",
+                    "priority",
                 )
             ]
         }
@@ -151,6 +154,7 @@ class UpdateJob(Request):
     abort_config: Annotated[AbortConfig | None, NOT_NULL] = None
     job_executions_retry_config: Annotated[RetryConfig | None, NOT_NULL] = None
     job_executions_rollout_config: Annotated[RolloutConfig | None, NOT_NULL] = None
+    priority: Annotated[Priority | None, NOT_NULL] = None
     presigned_url_config: NotHonoured = None
 
     @property

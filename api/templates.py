@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from api.call import Call
-from api.jobs import timeouts
 from api.requests import CreateTemplate
 from api.schema import Deleted, GotTemplate, TemplateCreated, TemplateList
 from api.shapes import Nothing, Paging
 from api.views import template_view
+from domain.timeout_config import UNLIMITED
 from storage import templates
 
 
@@ -18,8 +18,10 @@ async def create(call: Call[Nothing, CreateTemplate]) -> TemplateCreated:
         template_id=asked.job_template_id,
         document=asked.document,
         description=asked.description,
-        timeout_config=timeouts(asked.timeout_config),
+        timeout_config=asked.timeout_config or UNLIMITED,
         pacing=asked.pacing,
+        priority=asked.priority or 0,
+        exclusive_group=asked.exclusive_group,
         at=call.at,
     )
     return TemplateCreated(

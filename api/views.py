@@ -41,13 +41,15 @@ def job_view(job: Job, arns: Arns, *, extended: bool) -> JobView:
         reason_code=job.reason_code,
         force_canceled=job.force_canceled,
         is_concurrent=job.is_concurrent,
-        timeout_config=dict(job.timeout_config),
+        timeout_config=job.timeout_config.members,
         job_executions_rollout_config=_config(paced.job_executions_rollout_config),
         abort_config=_config(paced.abort_config),
         job_executions_retry_config=_config(paced.job_executions_retry_config),
         scheduling_config=_config(paced.scheduling_config),
         staged_rollout_config=_config(paced.staged_rollout_config),
         excluded_targets=job.excluded_targets,
+        priority=job.priority,
+        exclusive_group=job.exclusive_group,
         job_process_details=_process_details(job),
     )
 
@@ -70,11 +72,13 @@ def template_view(template: Template, arns: Arns) -> TemplateView:
         document=template.document,
         description=template.description,
         created_at=template.created_at,
-        timeout_config=dict(template.timeout_config),
+        timeout_config=template.timeout_config.members,
         job_executions_rollout_config=_config(paced.job_executions_rollout_config),
         abort_config=_config(paced.abort_config),
         job_executions_retry_config=_config(paced.job_executions_retry_config),
         staged_rollout_config=_config(paced.staged_rollout_config),
+        priority=template.priority,
+        exclusive_group=template.exclusive_group,
         maintenance_windows=tuple(
             _config(window)
             for window in (paced.scheduling_config.maintenance_windows if paced.scheduling_config else ())

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core.core_schema import CoreSchema, no_info_before_validator_function
 
 
 class Config(BaseModel):
@@ -27,3 +29,26 @@ def whole(value: object) -> int:
 
 #: JSON knows one kind of number: 5.0 is 5.
 WHOLE: Final = BeforeValidator(whole)
+
+
+def _not_null(value: object) -> object:
+    if value is None:
+        raise ValueError("must not be null")
+    return value
+
+
+class _NotNull:
+    """Annotates a member ``X | None`` that may be left out but not be null."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return no_info_before_validator_function(_not_null, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        branches = [branch for branch in handler(core)["anyOf"] if branch != {"type": "null"}]
+        schema: JsonSchemaValue = branches[0] if len(branches) == 1 else {"anyOf": branches}
+        return schema
+
+
+NOT_NULL: Final = _NotNull()

@@ -51,7 +51,8 @@ RULES: Final[Mapping[Cause, Rule]] = {
     Cause.CANCEL: Rule(frozenset({Status.QUEUED}), frozenset({Status.CANCELED})),
     Cause.FORCED_CANCEL: Rule(PENDING, frozenset({Status.CANCELED})),
     Cause.REMOVAL: Rule(PENDING, frozenset({Status.REMOVED})),
-    Cause.TIMEOUT: Rule(frozenset({Status.IN_PROGRESS}), frozenset({Status.TIMED_OUT})),
+    # While QUEUED, only by a timer that the contract does not know.
+    Cause.TIMEOUT: Rule(PENDING, frozenset({Status.TIMED_OUT})),
 }
 
 
@@ -76,6 +77,7 @@ class Execution:
     execution_number: int = 1
     version_number: int = 1
     status_details: Mapping[str, str] = field(default_factory=dict)
+    queued_deadline_at: datetime | None = None
     in_progress_deadline_at: datetime | None = None
     step_deadline_at: datetime | None = None
     force_canceled: bool = False
@@ -87,7 +89,12 @@ class Execution:
 
     @property
     def deadline_at(self) -> datetime | None:
-        """When this execution times out: the earlier of its two timers, None if neither runs."""
+        """When this execution times out, None if no timer runs.
+
+        While QUEUED by a timer of its own; once IN_PROGRESS by the earlier of the two others.
+        """
+        if self.status is Status.QUEUED:
+            return self.queued_deadline_at
         one, other = self.in_progress_deadline_at, self.step_deadline_at
         if one is None or other is None:
             return one or other
@@ -127,6 +134,7 @@ class Execution:
             last_updated_at=at,
             started_at=self.started_at or (at if cause is Cause.DEVICE else None),
             status_details=self.status_details if status_details is None else dict(status_details),
+            queued_deadline_at=None,
             in_progress_deadline_at=None if ended else self.in_progress_deadline_at,
             step_deadline_at=None if ended else self.step_deadline_at,
             force_canceled=self.force_canceled or cause is Cause.FORCED_CANCEL,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 
 from domain.abort import AbortConfig
 from domain.config import Config
 from domain.errors import InvalidRequest
-from domain.retry import RetryConfig
+from domain.retry import RetryConfig, said_once
+from domain.retry_policy import RetryPolicyConfig
 from domain.rollout import RolloutConfig
 from domain.schedule import SchedulingConfig
 from domain.waves import StagedRolloutConfig
@@ -23,6 +24,12 @@ class Pacing(Config):
     job_executions_retry_config: RetryConfig | None = None
     scheduling_config: SchedulingConfig | None = None
     staged_rollout_config: StagedRolloutConfig | None = None
+    retry_policy_config: RetryPolicyConfig | None = None
+
+    @model_validator(mode="after")
+    def _retries_are_said_once(self) -> Pacing:
+        said_once(self.job_executions_retry_config, self.retry_policy_config)
+        return self
 
     @property
     def text(self) -> str:
@@ -30,8 +37,18 @@ class Pacing(Config):
         return self.model_dump_json(by_alias=True, exclude_none=True, exclude_defaults=True)
 
     def over(self, other: Pacing) -> Pacing:
-        """Return ``other`` with whatever is set here laid over it, configuration by configuration."""
-        return other.model_copy(update={name: getattr(self, name) for name in self.model_fields_set})
+        """Return ``other`` with whatever is set here laid over it, configuration by configuration.
+
+        One way to ask for retries takes the place of the other.
+        """
+        update = {name: getattr(self, name) for name in self.model_fields_set}
+        for said, unsaid in (_RETRIES, _RETRIES[::-1]):
+            if update.get(said) is not None:
+                update[unsaid] = None
+        return other.model_copy(update=update)
+
+
+_RETRIES: Final = ("job_executions_retry_config", "retry_policy_config")
 
 
 #: A job about which nothing is said: everything at once, and no end but its executions'.

@@ -1,4 +1,4 @@
-"""The two timers of an execution: in-progress (from the job) and step (from the device); contract 2.8."""
+"""The timers of an execution: queued and in-progress (from the job), step (from the device); contract 2.8."""
 
 from __future__ import annotations
 
@@ -7,12 +7,17 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from domain.execution import Cause, Execution, Status
+from domain.execution import PENDING, Cause, Execution, Status
 
 MIN_MINUTES: Final = 1
 MAX_MINUTES: Final = 10080
 #: The device's word for "no step timer".
 REMOVE_STEP: Final = -1
+
+
+def queued_until(limit: timedelta | None, *, at: datetime) -> datetime | None:
+    """Return until when an execution may stay QUEUED that comes into its device's sight now."""
+    return None if limit is None else at + limit
 
 
 def start_timer(execution: Execution, limit: timedelta | None, *, at: datetime) -> Execution:
@@ -31,9 +36,9 @@ def step_timer(execution: Execution, minutes: int | None, *, at: datetime) -> Ex
 
 
 def is_due(execution: Execution, *, at: datetime) -> bool:
-    """Return whether a running execution's earlier deadline has passed."""
+    """Return whether the deadline of a pending execution has passed."""
     deadline = execution.deadline_at
-    return execution.status is Status.IN_PROGRESS and deadline is not None and deadline <= at
+    return execution.status in PENDING and deadline is not None and deadline <= at
 
 
 def expire(execution: Execution, *, at: datetime) -> Execution:

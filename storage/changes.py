@@ -50,6 +50,7 @@ class Change:
 _UPDATE: Final = text(
     "UPDATE executions SET status = :status, version = :version, status_details = :status_details, "
     "started_at = :started_at, last_updated_at = :last_updated_at, "
+    "queued_deadline_at = :queued_deadline_at, "
     "in_progress_deadline_at = :in_progress_deadline_at, step_deadline_at = :step_deadline_at, "
     "deadline_at = :deadline_at, force_canceled = :force_canceled, replies = :replies "
     "WHERE id = :key AND version = :seen"

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import uuid4
 
-from pydantic_core import from_json, to_json
 from sqlalchemy import Connection, text
 
 from domain import job as rules
@@ -17,6 +16,8 @@ from domain.errors import InvalidRequest, NotFound, WrongJobState
 from domain.job import MAX_TARGETS, Job, JobStatus, NewJob, TargetSelection
 from domain.names import job_id as checked_job_id
 from domain.pacing import UNPACED, Pacing, parse
+from domain.timeout_config import TimeoutConfig
+from domain.timeout_config import parse as timeouts_from
 from domain.waves import UNSTAGED
 from storage import acts, orders, sweeps, targets, waves
 from storage.millis import from_millis, to_millis
@@ -45,6 +46,7 @@ def create(connection: Connection, job: NewJob, *, policy: Policy, actor: str = 
     if existing is not None:
         return get(connection, existing)
     document, description, timeouts, paced = orders.content(connection, job)
+    priority, exclusive_group = orders.rank(connection, job)
     if paced.scheduling_config is not None:
         schedule.check(paced.scheduling_config, job.target_selection, at=at, lead=policy.schedule_lead)
     resolved = targets.resolve(connection, job.targets, policy=policy, at=at)
@@ -58,10 +60,12 @@ def create(connection: Connection, job: NewJob, *, policy: Policy, actor: str = 
                 "target_selection": job.target_selection.value,
                 "document": document,
                 "description": description,
-                "timeout_config": to_json(dict(timeouts)).decode(),
+                "timeout_config": timeouts.text,
                 "pacing": paced.text,
                 "status": orders.first_status(paced).value,
                 "template_id": job.template_id,
+                "priority": priority,
+                "exclusive_group": exclusive_group,
                 "client_token": job.client_token,
                 "digest": digest,
                 "target_count": len(resolved),
@@ -70,8 +74,8 @@ def create(connection: Connection, job: NewJob, *, policy: Policy, actor: str = 
         ).scalar_one()
     )
     acts.note(connection, key, Act.CREATE, actor=actor, details={"targets": len(resolved)}, at=at)
-    _add_targets(connection, key, resolved, first=0)
-    _add_targets(connection, key, excluded, first=len(resolved), excluded=True)
+    targets.add(connection, key, resolved, first=0)
+    targets.add(connection, key, excluded, first=len(resolved), excluded=True)
     waves.begin(connection, key, paced.staged_rollout_config or UNSTAGED, at=at)
     targets.latch(connection, key, resolved)
     act(connection, key, at=at)
@@ -81,31 +85,11 @@ def create(connection: Connection, job: NewJob, *, policy: Policy, actor: str = 
 
 _INSERT: Final = text(
     "INSERT INTO jobs (job_id, target_selection, status, document, description, timeout_config, pacing, "
-    "template_id, client_token, request_digest, target_count, created_at, last_updated_at) VALUES (:job_id, "
-    ":target_selection, :status, :document, :description, :timeout_config, :pacing, :template_id, "
-    ":client_token, :digest, :target_count, :at, :at) RETURNING id"
+    "template_id, priority, exclusive_group, client_token, request_digest, target_count, created_at, "
+    "last_updated_at) VALUES (:job_id, :target_selection, :status, :document, :description, "
+    ":timeout_config, :pacing, :template_id, :priority, :exclusive_group, :client_token, :digest, "
+    ":target_count, :at, :at) RETURNING id"
 )
-
-
-def _add_targets(
-    connection: Connection,
-    key: int,
-    resolved: Sequence[targets.Resolved],
-    *,
-    first: int,
-    excluded: bool = False,
-) -> None:
-    if resolved:
-        connection.execute(
-            text(
-                'INSERT INTO job_targets (job, position, text, thing, "group", excluded) '
-                "VALUES (:job, :position, :text, :thing, :group, :excluded)"
-            ),
-            [
-                {"job": key, "position": position, "excluded": excluded, **target._asdict()}
-                for position, target in enumerate(resolved, first)
-            ],
-        )
 
 
 def key_of(connection: Connection, job_id: str) -> int:
@@ -178,8 +162,9 @@ def update(
     job_id: str,
     *,
     description: str | None = None,
-    timeout_config: Mapping[str, Any] | None = None,
+    timeout_config: TimeoutConfig | None = None,
     pacing: Pacing = UNPACED,
+    priority: int | None = None,
     actor: str = "",
     at: datetime,
 ) -> None:
@@ -190,7 +175,8 @@ def update(
     job = get(connection, job_id)
     if job.status is JobStatus.DELETION_IN_PROGRESS:
         raise WrongJobState(f"Job {job_id} is being deleted")
-    if (timeout_config is not None or pacing != UNPACED) and job.status not in rules.OPEN:
+    configures = timeout_config is not None or pacing != UNPACED or priority is not None
+    if configures and job.status not in rules.OPEN:
         raise WrongJobState(f"Job {job_id} is {job.status}; its configuration cannot change any more")
     retry = pacing.job_executions_retry_config
     if retry is not None and retry.retries:
@@ -198,7 +184,7 @@ def update(
             f"jobExecutionsRetryConfig: numberOfRetries can only be changed to 0, not {retry.retries}"
         )
     text_ = job.description if description is None else rules.text("description", description)
-    config = job.timeout_config if timeout_config is None else rules.timeout_config(dict(timeout_config))
+    config = job.timeout_config if timeout_config is None else timeout_config
     connection.execute(
         text(
             "UPDATE jobs SET description = :description, timeout_config = :config, pacing = :pacing, "
@@ -208,12 +194,18 @@ def update(
         {
             "id": job_id,
             "description": text_,
-            "config": to_json(dict(config)).decode(),
+            "config": config.text,
             "pacing": pacing.over(job.pacing or UNPACED).text,
             "at": to_millis(at),
         },
     )
-    given = {"description": description is not None, "timeoutConfig": timeout_config is not None}
+    if priority is not None:
+        orders.set_priority(connection, job_id, priority)
+    given = {
+        "description": description is not None,
+        "timeoutConfig": timeout_config is not None,
+        "priority": priority is not None,
+    }
     members = [name for name, is_given in given.items() if is_given] + list(
         pacing.model_dump(by_alias=True, exclude_unset=True)
     )
@@ -301,7 +293,7 @@ def associate(
         raise InvalidRequest(f"targets: job {job_id} would have more than {MAX_TARGETS} targets")
     last = text("SELECT max(position) FROM job_targets WHERE job = :job")
     position = connection.execute(last, {"job": key}).scalar_one()
-    _add_targets(connection, key, fresh, first=position + 1)
+    targets.add(connection, key, fresh, first=position + 1)
     words = None if comment is None else rules.text("comment", comment)
     details = {"targets": len(fresh)}
     acts.note(connection, key, Act.ASSOCIATE, actor=actor, comment=words, details=details, at=at)
@@ -341,7 +333,9 @@ def _job(connection: Connection, row: Any) -> Job:
         reason_code=row.reason_code,
         force_canceled=bool(row.force_canceled),
         template_id=row.template_id,
-        timeout_config=from_json(row.timeout_config),
+        timeout_config=timeouts_from(row.timeout_config),
         pacing=parse(row.pacing),
+        priority=row.priority,
+        exclusive_group=row.exclusive_group,
         is_concurrent=row.waiting > 0 or bool(row.sweep),
     )

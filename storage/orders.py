@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, replace
 from hashlib import sha256
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection, text
 
 from domain import job as rules
+from domain import queue
 from domain.documents import document_text
 from domain.errors import AlreadyExists, InvalidRequest
 from domain.job import JobStatus, NewJob
 from domain.pacing import UNPACED, Pacing
-from storage import templates
+from domain.timeout_config import UNLIMITED, TimeoutConfig
+from storage import marks, templates
 
 #: A client token is remembered as long as its job.
 _MAX_TOKEN: Final = 64
@@ -24,7 +25,7 @@ _MAX_TOKEN: Final = 64
 def digest(job: NewJob) -> str:
     """Return what tells one request from another: the same text for the same content."""
     # ASCII: what is no text at all (a lone surrogate) is for later checks to refuse.
-    content = asdict(replace(job, pacing=None))
+    content = asdict(replace(job, pacing=None)) | {"timeout_config": job.timeout_config.members}
     return sha256(json.dumps({**content, "pacing": (job.pacing or UNPACED).text}).encode()).hexdigest()
 
 
@@ -53,7 +54,7 @@ def existing(connection: Connection, job: NewJob, digest: str) -> str | None:
     return None
 
 
-def content(connection: Connection, job: NewJob) -> tuple[str, str | None, Mapping[str, Any], Pacing]:
+def content(connection: Connection, job: NewJob) -> tuple[str, str | None, TimeoutConfig, Pacing]:
     """Return document, description, time-outs and pacing; what the job leaves out comes from its template."""
     template = None if job.template_id is None else templates.get(connection, job.template_id)
     if job.document is not None:
@@ -65,13 +66,32 @@ def content(connection: Connection, job: NewJob) -> tuple[str, str | None, Mappi
     description = job.description if job.description is None else rules.text("description", job.description)
     paced = job.pacing or UNPACED
     if template is None:
-        return document, description, rules.timeout_config(dict(job.timeout_config)), paced
+        return document, description, job.timeout_config, paced
     return (
         document,
         template.description if description is None else description,
-        rules.timeout_config(dict(job.timeout_config)) or template.timeout_config,
+        template.timeout_config if job.timeout_config == UNLIMITED else job.timeout_config,
         paced.over(template.pacing or UNPACED),
     )
+
+
+def rank(connection: Connection, job: NewJob) -> tuple[int, str | None]:
+    """Return priority and exclusive group; what the job leaves out comes from its template."""
+    template = None if job.template_id is None else templates.get(connection, job.template_id)
+    inherited = (0, None) if template is None else (template.priority, template.exclusive_group)
+    return (
+        inherited[0] if job.priority is None else queue.priority(job.priority),
+        inherited[1] if job.exclusive_group is None else queue.exclusive_group(job.exclusive_group),
+    )
+
+
+def set_priority(connection: Connection, job_id: str, priority: int) -> None:
+    """Give a job another priority; whose queues it is in may have another one come first."""
+    key = connection.execute(
+        text("UPDATE jobs SET priority = :priority WHERE job_id = :id RETURNING id"),
+        {"id": job_id, "priority": queue.priority(priority)},
+    ).scalar_one()
+    marks.mark_pending(connection, key)
 
 
 def first_status(paced: Pacing) -> JobStatus:

@@ -11,13 +11,15 @@ from pydantic_core import from_json, to_json
 from sqlalchemy import Connection, text
 
 from domain.execution import Execution, Status
-from domain.job import JobStatus, in_progress_limit
+from domain.job import JobStatus
+from domain.timeout_config import parse
 from storage.millis import from_millis, to_millis
 
 #: Everything a rule may want to know about an execution and its job, in the order `_value` reads it.
 COLUMNS: Final = (
     "e.id, e.job, e.thing, j.job_id, t.name, e.status, e.number, e.version, e.status_details, "
-    "e.queued_at, e.started_at, e.last_updated_at, e.in_progress_deadline_at, e.step_deadline_at, "
+    "e.queued_at, e.started_at, e.last_updated_at, "
+    "e.queued_deadline_at, e.in_progress_deadline_at, e.step_deadline_at, "
     "e.attempt, e.force_canceled, e.replies, e.wave, e.zone, j.status, j.sweep, j.timeout_config, j.pacing, "
     "j.open_zones, j.priority, j.exclusive_group"
 )
@@ -48,7 +50,7 @@ class Stored:
 def stored(row: Sequence[Any]) -> Stored:
     (
         key, job_key, thing_key, job_id, thing_name, status, number, version, details,
-        queued_at, started_at, last_updated_at, in_progress_deadline_at, step_deadline_at,
+        queued_at, started_at, last_updated_at, queued_deadline_at, in_progress_deadline_at, step_deadline_at,
         attempt, force_canceled, replies, wave, zone, job_status, sweep, timeouts, pacing, zones,
         priority, exclusive_group,
     ) = row  # fmt: skip
@@ -62,12 +64,13 @@ def stored(row: Sequence[Any]) -> Stored:
         execution_number=number,
         version_number=version,
         status_details=details_from(details),
+        queued_deadline_at=from_millis(queued_deadline_at),
         in_progress_deadline_at=from_millis(in_progress_deadline_at),
         step_deadline_at=from_millis(step_deadline_at),
         force_canceled=bool(force_canceled),
         attempt=attempt,
     )
-    limit = None if timeouts == "{}" else in_progress_limit(from_json(timeouts))
+    limit = parse(timeouts).in_progress_limit
     is_open = zones == "{}" or bool(from_json(zones).get(zone))
     return Stored(
         key,
@@ -112,6 +115,7 @@ def columns(execution: Execution) -> dict[str, Any]:
         "status_details": details_text(execution.status_details),
         "started_at": to_millis(execution.started_at),
         "last_updated_at": to_millis(execution.last_updated_at),
+        "queued_deadline_at": to_millis(execution.queued_deadline_at),
         "in_progress_deadline_at": to_millis(execution.in_progress_deadline_at),
         "step_deadline_at": to_millis(execution.step_deadline_at),
         "deadline_at": to_millis(execution.deadline_at),

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from pydantic_core import from_json, to_json
 from sqlalchemy import Connection, text
 
 from domain import job as rules
+from domain import queue
 from domain.documents import document_text
 from domain.errors import AlreadyExists, NotFound
 from domain.job import Template
 from domain.names import template_id as checked_template_id
 from domain.pacing import UNPACED, Pacing, parse
+from domain.timeout_config import UNLIMITED, TimeoutConfig
+from domain.timeout_config import parse as timeouts_from
 from storage.millis import from_millis, to_millis
 from storage.pages import Page, cut, size, start
 
@@ -26,8 +27,10 @@ def create(
     template_id: str | None,
     document: str,
     description: str,
-    timeout_config: Mapping[str, Any] | None = None,
+    timeout_config: TimeoutConfig = UNLIMITED,
     pacing: Pacing = UNPACED,
+    priority: int = 0,
+    exclusive_group: str | None = None,
     at: datetime,
 ) -> Template:
     """Keep a template. Raises ``AlreadyExists`` for an id that is taken, ``InvalidRequest``."""
@@ -37,15 +40,18 @@ def create(
         raise AlreadyExists(f"Job template {name} already exists")
     connection.execute(
         text(
-            "INSERT INTO templates (template_id, document, description, timeout_config, pacing, created_at) "
-            "VALUES (:id, :document, :description, :timeout_config, :pacing, :at)"
+            "INSERT INTO templates (template_id, document, description, timeout_config, pacing, priority, "
+            "exclusive_group, created_at) VALUES (:id, :document, :description, :timeout_config, :pacing, "
+            ":priority, :exclusive_group, :at)"
         ),
         {
             "id": name,
             "document": document_text(document),
             "description": rules.text("description", description),
-            "timeout_config": to_json(rules.timeout_config(dict(timeout_config or {}))).decode(),
+            "timeout_config": timeout_config.text,
             "pacing": pacing.text,
+            "priority": queue.priority(priority),
+            "exclusive_group": None if exclusive_group is None else queue.exclusive_group(exclusive_group),
             "at": to_millis(at),
         },
     )
@@ -89,6 +95,8 @@ def _template(row: Any) -> Template:
         document=row.document,
         description=row.description,
         created_at=from_millis(row.created_at),
-        timeout_config=from_json(row.timeout_config),
+        timeout_config=timeouts_from(row.timeout_config),
         pacing=parse(row.pacing),
+        priority=row.priority,
+        exclusive_group=row.exclusive_group,
     )

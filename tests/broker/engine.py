@@ -10,6 +10,7 @@ from broker.link import LinkDown, Received
 from broker.notifier import Notifier
 from broker.scheduler import Scheduler
 from domain.job import NewJob, TargetSelection
+from domain.timeout_config import TimeoutConfig
 from domain.topics import Topics
 from storage import jobs
 from storage.policy import Policy
@@ -81,7 +82,7 @@ class Engine:
                 target_selection=TargetSelection.SNAPSHOT,
                 document=document,
                 job_id=job_id,
-                timeout_config=config,
+                timeout_config=TimeoutConfig.model_validate(config),
             ),
             policy=Policy(),
             at=self.now,

@@ -22,6 +22,8 @@ ALLOWED = {
     ("FORCED_CANCEL", "IN_PROGRESS"): {"CANCELED"},
     ("REMOVAL", "QUEUED"): {"REMOVED"},
     ("REMOVAL", "IN_PROGRESS"): {"REMOVED"},
+    # Ours: the contract's timers run in IN_PROGRESS only.
+    ("TIMEOUT", "QUEUED"): {"TIMED_OUT"},
     ("TIMEOUT", "IN_PROGRESS"): {"TIMED_OUT"},
 }
 

@@ -14,6 +14,7 @@ from broker import replies
 from domain.execution import Execution
 from domain.job import Job, NewJob, TargetSelection
 from domain.messages import Refused, notify, notify_next, parse_request
+from domain.timeout_config import TimeoutConfig
 from domain.topics import Topics
 from storage import (
     agenda,
@@ -84,6 +85,8 @@ class SyncStore:
     ) -> Job:
         selection = TargetSelection.CONTINUOUS if continuous else TargetSelection.SNAPSHOT
         values = {"document": '{"operation":"test"}', **more}
+        if "timeout_config" in more:
+            values["timeout_config"] = TimeoutConfig.model_validate(more["timeout_config"])
         new = NewJob(targets=targets, target_selection=selection, job_id=job_id, **values)
         return self.do(jobs.create, new, policy=policy, at=self.now)
 
