@@ -24,7 +24,7 @@ from pydantic_core.core_schema import ValidationInfo
 
 from api.placeholders import refuse_unknown
 from domain import details, job, registry
-from domain.config import whole
+from domain.config import WHOLE, whole
 from domain.documents import MAX_BYTES, document_text
 from domain.job import MAX_TARGETS, MAX_TEXT
 from domain.names import (
@@ -35,6 +35,7 @@ from domain.names import (
     THING_PATTERN,
     parse_target,
 )
+from domain.queue import HIGHEST_PRIORITY, LOWEST_PRIORITY
 
 #: 18 digits: the longest that fit a signed 64-bit column whatever they are.
 _MOST: Final = 10**18 - 1
@@ -46,6 +47,9 @@ JOB_SCHEMA: Final = {"type": "string", "pattern": f"^{JOB_PATTERN}$"}
 
 ThingName = Annotated[str, StringConstraints(pattern=f"^{THING_PATTERN}$")]
 JobId = Annotated[str, StringConstraints(pattern=f"^{JOB_PATTERN}$")]
+#: Any name that a thing group could have.
+GroupName = Annotated[str, StringConstraints(pattern=f"^{THING_PATTERN}$")]
+Priority = Annotated[int, Field(ge=LOWEST_PRIORITY, le=HIGHEST_PRIORITY), WHOLE]
 TemplateArn = Annotated[
     str, StringConstraints(pattern=rf"^arn:aws[a-z-]*:iot:[a-z0-9-]*:[0-9]*:jobtemplate/{JOB_PATTERN}$")
 ]

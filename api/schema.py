@@ -92,6 +92,8 @@ class JobView(Answer):
     scheduling_config: dict[str, Any]
     staged_rollout_config: dict[str, Any]
     excluded_targets: tuple[str, ...]
+    priority: int
+    exclusive_group: str | None
     job_process_details: JobProcessDetails
 
 
@@ -129,6 +131,8 @@ class TemplateView(Answer):
     job_executions_retry_config: dict[str, Any]
     staged_rollout_config: dict[str, Any]
     maintenance_windows: tuple[dict[str, Any], ...]
+    priority: int
+    exclusive_group: str | None
 
     @computed_field(alias="jobTeplateArn")  # type: ignore[prop-decorator]
     @property

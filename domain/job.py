@@ -60,6 +60,8 @@ class NewJob:
     timeout_config: TimeoutConfig = UNLIMITED
     pacing: Pacing | None = None
     excluded_targets: tuple[str, ...] = ()
+    priority: int | None = None
+    exclusive_group: str | None = None
     client_token: str | None = None
 
 
@@ -83,6 +85,8 @@ class Job:
     timeout_config: TimeoutConfig = UNLIMITED
     pacing: Pacing | None = None
     excluded_targets: tuple[str, ...] = ()
+    priority: int = 0
+    exclusive_group: str | None = None
     is_concurrent: bool = False
 
 
@@ -96,6 +100,8 @@ class Template:
     created_at: datetime
     timeout_config: TimeoutConfig = UNLIMITED
     pacing: Pacing | None = None
+    priority: int = 0
+    exclusive_group: str | None = None
 
 
 def text(field_name: str, value: object) -> str:

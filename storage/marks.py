@@ -14,6 +14,7 @@ from storage import rows
 from storage.lists import bound, ints, texts
 from storage.pending import queues_of
 from storage.signals import Signal, raise_after_commit
+from storage.tables import PENDING_SQL
 
 #: How many executions notify lists (contract 2.12).
 LISTED: Final = 10
@@ -51,6 +52,18 @@ def mark(connection: Connection, thing_keys: Iterable[int]) -> None:
         return
     connection.execute(
         text("UPDATE things SET notify_seq = notify_seq + 1 WHERE id = :key"), [{"key": key} for key in keys]
+    )
+    raise_after_commit(connection, Signal.MARKS)
+
+
+def mark_pending(connection: Connection, job_key: int) -> None:
+    """Mark every thing on which this job is QUEUED or IN_PROGRESS."""
+    connection.execute(
+        text(
+            "UPDATE things SET notify_seq = notify_seq + 1 WHERE id IN "
+            f"(SELECT thing FROM executions WHERE job = :job AND {PENDING_SQL})"
+        ),
+        {"job": job_key},
     )
     raise_after_commit(connection, Signal.MARKS)
 

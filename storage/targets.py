@@ -126,6 +126,28 @@ def _keys(connection: Connection, statement: str, names: Iterable[str]) -> dict[
     return {row[0]: row[1] for row in found}
 
 
+def add(
+    connection: Connection,
+    key: int,
+    resolved: Sequence[Resolved],
+    *,
+    first: int,
+    excluded: bool = False,
+) -> None:
+    """Write down what a job targets or leaves out, numbered from ``first``."""
+    if resolved:
+        connection.execute(
+            text(
+                'INSERT INTO job_targets (job, position, text, thing, "group", excluded) '
+                "VALUES (:job, :position, :text, :thing, :group, :excluded)"
+            ),
+            [
+                {"job": key, "position": position, "excluded": excluded, **target._asdict()}
+                for position, target in enumerate(resolved, first)
+            ],
+        )
+
+
 #: A group and everything below it.
 DESCENDANTS: Final = (
     "WITH RECURSIVE below(id) AS (SELECT v FROM {roots} r UNION "
