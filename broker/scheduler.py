@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from datetime import datetime
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
 
 from domain.errors import Unavailable
-from storage import agenda, pacing
+from storage import agenda, timers
 from storage.store import Store
 
 log = structlog.get_logger(__name__)
@@ -19,14 +20,27 @@ log = structlog.get_logger(__name__)
 POLL: Final = 10.0
 #: The shortest sleep after trouble: what failed is due still, and would be tried without a pause.
 RETRY: Final = 1.0
+#: After so many seconds a transaction takes no further job in: devices' updates wait behind it.
+BUDGET: Final = 0.05
 
 
 class Scheduler:
-    """Ticks whenever something may be due: a deadline comes, or a commit has left work."""
+    """Ticks whenever something may be due: a deadline comes, or a commit has left work.
 
-    def __init__(self, store: Store, *, clock: Callable[[], datetime]) -> None:
+    ``leap`` says by how much the clock has leapt since it was asked last; running timers move along.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        clock: Callable[[], datetime],
+        leap: Callable[[], timedelta | None] = lambda: None,
+    ) -> None:
         self._store = store
         self._clock = clock
+        self._leap = leap
+        self._owed = timedelta(0)
         self._woken = asyncio.Event()
         self._next: datetime | None = None
         self._troubled = False
@@ -69,21 +83,59 @@ class Scheduler:
 
     async def tick(self) -> int:
         """Do one bounded piece of everything that is due; return how many actions that was."""
+        await self._move_timers()
         at = self._clock()
         done = 0
-        for item in await self._store.read(agenda.due, at=at):
-            done += await self._act(item, at)
+        items = await self._store.read(agenda.due, at=at)
+        while items:
+            taken = await self._act_on(items, at)
+            done += sum(taken)
+            items = items[len(taken) :]
         self._next = await self._store.read(agenda.next_look)
         self.last_tick_at = at
         return done
 
-    async def _act(self, item: agenda.Item, at: datetime) -> int:
-        """Act on one job; one that fails must not keep the others waiting."""
+    async def _move_timers(self) -> None:
+        # Nothing is awaited between the leap and the write: the store has one line, so nobody is served in
+        # between who knows the new time and meets an old timer.
+        self._owed += self._leap() or timedelta(0)
+        if self._owed:
+            moved = await self._store.write(timers.move, self._owed)
+            log.info("timers were moved", count=moved, seconds=round(self._owed.total_seconds()))
+            self._owed = timedelta(0)
+
+    async def _act_on(self, items: Sequence[agenda.Item], at: datetime) -> list[int]:
+        """Act on the first of these jobs, in one transaction; return how many actions each of them took."""
         try:
-            return await self._store.write(pacing.act, item.job_key, next_deadline_at=item.deadline_at, at=at)
+            return await self._store.write(agenda.work_off, items, enough=_budget(), at=at)
         except Unavailable:
             raise
-        except Exception:
-            log.exception("a job could not be acted on; it is tried again", job=item.job_key)
-            self._troubled = True
-            return 0
+        except Exception:  # noqa: BLE001 - told below, of the job that it is of
+            return await self._act_singly(items, at)
+
+    async def _act_singly(self, items: Sequence[agenda.Item], at: datetime) -> list[int]:
+        """Act on these jobs up to the one that fails: it must not keep the others waiting."""
+        taken: list[int] = []
+        for item in items:
+            try:
+                taken += await self._store.write(agenda.work_off, [item], enough=_budget(), at=at)
+            except Unavailable:
+                raise
+            except Exception:
+                log.exception("a job could not be acted on; it is tried again", job=item.job_key)
+                self._troubled = True
+                return [*taken, 0]
+        return taken
+
+
+def _budget() -> Callable[[], bool]:
+    """Return what says when a transaction has taken its time, counted from when it is asked first."""
+    began: float | None = None
+
+    def is_spent() -> bool:
+        nonlocal began
+        now = time.monotonic()
+        began = now if began is None else began
+        return now - began > BUDGET
+
+    return is_spent

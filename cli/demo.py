@@ -114,14 +114,13 @@ async def _fleet(server: Server, plan: Plan) -> Fleet:
     from agent.fleet import Fleet, FleetOptions, thing_names
     from agent.link import Endpoint, connector
     from agent.port import Connect
-    from cli.server import now
     from storage import things, tokens
 
     names = thing_names(PREFIX, plan.things)
     secrets = {}
     for name in names:
-        await server.store.write(things.create, name, at=now())
-        secrets[name] = await server.store.write(tokens.issue, name, at=now())
+        await server.store.write(things.create, name, at=server.clock())
+        secrets[name] = await server.store.write(tokens.issue, name, at=server.clock())
     host, port = server.mqtt_address.rsplit(":", 1)
 
     def connect(name: str) -> Connect:

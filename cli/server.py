@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Final
 
@@ -14,6 +13,7 @@ import structlog
 
 from api.app import ApiOptions, build
 from api.server import ApiServer
+from broker.clock import Clock
 from broker.credentials import DeviceCredentials
 from broker.dispatcher import Dispatcher
 from broker.embedded.link import EmbeddedLink
@@ -27,6 +27,7 @@ from domain.errors import Unavailable
 from domain.names import Arns
 from domain.registry import Registration
 from domain.topics import Topics
+from storage import timers
 from storage.policy import Policy
 from storage.signals import Signal
 from storage.store import Store
@@ -37,10 +38,6 @@ log = structlog.get_logger(__name__)
 DRAIN: Final = 10.0
 
 
-def now() -> datetime:
-    return datetime.now(UTC)
-
-
 @dataclass(frozen=True, slots=True)
 class Server:
     """A running server: where it is and what it is made of."""
@@ -49,6 +46,7 @@ class Server:
     store: Store
     link: Link
     http_port: int
+    clock: Clock
 
     @property
     def http_url(self) -> str:
@@ -72,19 +70,20 @@ async def serving(settings: Settings) -> AsyncIterator[Server]:
     store = await asyncio.to_thread(Store.open, settings.data_dir)
     try:
         link = _link(settings, store)
-        engine = _engine(settings, store, link)
+        clock = Clock(not_before=await store.read(timers.newest))
+        engine = _engine(settings, store, link, clock)
         try:
             await link.start(engine.dispatcher)
             async with asyncio.TaskGroup() as tasks:
                 running = engine.run(tasks, store)
                 api = ApiServer(
-                    build(store, _api_options(settings, store, link, engine)),
+                    build(store, _api_options(settings, store, link, engine, clock)),
                     settings.http_host,
                     settings.http_port,
                 )
                 await api.start()
                 try:
-                    yield Server(settings, store, link, api.port)
+                    yield Server(settings, store, link, api.port, clock)
                 finally:
                     await api.close()
                     await link.stop_intake()
@@ -149,26 +148,26 @@ async def _fail_with(store: Store) -> None:
     raise Unavailable("the disk failed under a commit; stopping, since nothing more can be promised")
 
 
-def _engine(settings: Settings, store: Store, link: Link) -> Engine:
+def _engine(settings: Settings, store: Store, link: Link, clock: Clock) -> Engine:
     topics = Topics(settings.topic_root)
-    dispatcher = Dispatcher(store, topics, clock=now)
-    notifier = Notifier(store, link, topics, clock=now, replied=dispatcher.replied)
+    dispatcher = Dispatcher(store, topics, clock=clock)
+    notifier = Notifier(store, link, topics, clock=clock, replied=dispatcher.replied)
     dispatcher.greet, dispatcher.forget = notifier.greet, notifier.forget
-    scheduler = Scheduler(store, clock=now)
-    revocation = Revocation(store, link, clock=now)
+    scheduler = Scheduler(store, clock=clock, leap=clock.leap)
+    revocation = Revocation(store, link, clock=clock)
     store.listen(Signal.MARKS, notifier.wake)
     store.listen(Signal.AGENDA, scheduler.wake)
     store.listen(Signal.REVOKED, revocation.wake)
     return Engine(dispatcher, notifier, scheduler, revocation)
 
 
-def _api_options(settings: Settings, store: Store, link: Link, engine: Engine) -> ApiOptions:
+def _api_options(settings: Settings, store: Store, link: Link, engine: Engine, clock: Clock) -> ApiOptions:
     def ready() -> Mapping[str, bool]:
         ticked = engine.scheduler.last_tick_at
         return {
             "store": store.ready,
             "broker": link.connected,
-            "clock": ticked is not None and (now() - ticked).total_seconds() < 60,
+            "clock": ticked is not None and (clock() - ticked).total_seconds() < 60,
         }
 
     key = settings.api_key
@@ -176,7 +175,7 @@ def _api_options(settings: Settings, store: Store, link: Link, engine: Engine) -
         arns=Arns(settings.partition, settings.region, settings.account),
         policy=Policy(Registration(settings.registration)),
         api_key=None if key is None else key.get_secret_value(),
-        clock=now,
+        clock=clock,
         ready=ready,
         version=version("thingjobs"),
         links={},
