@@ -22,6 +22,7 @@ from api.fields import (
 )
 from api.presence import NOT_NULL
 from api.shapes import Answer, Paging, Request
+from domain.registry import GroupStatus
 
 NamePrefix = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9:_-]{1,128}$")]
 
@@ -193,6 +194,7 @@ class GroupView(Answer):
     description: str | None
     parent_group_name: str | None
     time_zone: str | None
+    status: GroupStatus
     version: int
     created_at: Time
 

@@ -132,6 +132,7 @@ def group_view(group: Group, arns: Arns) -> GroupView:
         description=group.description,
         parent_group_name=group.parent_name,
         time_zone=group.time_zone,
+        status=group.status,
         version=group.version,
         created_at=group.created_at,
     )

@@ -11,7 +11,7 @@ from typing import Final
 import structlog
 
 from domain.errors import Unavailable
-from storage import agenda, timers
+from storage import agenda, departures, timers
 from storage.store import Store
 
 log = structlog.get_logger(__name__)
@@ -91,6 +91,7 @@ class Scheduler:
             taken = await self._act_on(items, at)
             done += sum(taken)
             items = items[len(taken) :]
+        done += await self._see_out(at)
         self._next = await self._store.read(agenda.next_look)
         self.last_tick_at = at
         return done
@@ -126,6 +127,20 @@ class Scheduler:
                 self._troubled = True
                 return [*taken, 0]
         return taken
+
+    async def _see_out(self, at: datetime) -> int:
+        """Do one piece of what things and groups that are gone have left; return how many pieces."""
+        done = 0
+        for departure in await self._store.read(departures.due):
+            try:
+                await self._store.write(departures.go_on, departure, at=at)
+                done += 1
+            except Unavailable:
+                raise
+            except Exception:
+                log.exception("a departure got stuck; it is tried again", departure=departure)
+                self._troubled = True
+        return done
 
 
 def _budget() -> Callable[[], bool]:

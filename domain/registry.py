@@ -28,6 +28,13 @@ class Registration(StrEnum):
     STRICT = "strict"
 
 
+class GroupStatus(StrEnum):
+    """Whether a group can be joined and targeted, or its members are being seen out."""
+
+    ACTIVE = "ACTIVE"
+    DELETION_IN_PROGRESS = "DELETION_IN_PROGRESS"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thing:
     """A device as the registry knows it; ``version`` counts changes of the entry."""
@@ -54,6 +61,7 @@ class Group:
     description: str | None = None
     parent_name: str | None = None
     time_zone: str | None = None
+    status: GroupStatus = GroupStatus.ACTIVE
 
 
 def attributes(raw: object) -> dict[str, str]:

@@ -13,9 +13,10 @@ from domain import job as job_rules
 from domain.errors import AlreadyExists, Conflict, InvalidRequest, NotFound, ThingVersionMismatch
 from domain.names import group_name as checked_name
 from domain.names import thing_name as checked_thing_name
-from domain.registry import MAX_DEPTH, MAX_MEMBERS_A_CALL, Group, Registration
+from domain.registry import MAX_DEPTH, MAX_MEMBERS_A_CALL, Group, GroupStatus, Registration
 from domain.registry import time_zone as checked_time_zone
-from storage import membership
+from storage import departures, membership
+from storage.departures import Departure, Kind
 from storage.lists import bound, ints
 from storage.millis import from_millis, to_millis
 from storage.pages import Page, cut, size, start
@@ -44,12 +45,13 @@ def create(
     if description is not None:
         job_rules.text("description", description)
     zone = None if time_zone is None else checked_time_zone(time_zone)
-    parent = None if parent_name is None else key_of(connection, parent_name)
+    parent = None if parent_name is None else _key_to_change(connection, parent_name)
     if parent is not None and _depth(connection, parent) >= MAX_DEPTH:
         raise InvalidRequest(f"parentGroupName {parent_name}: groups nest at most {MAX_DEPTH} deep")
     row = _row(connection, name)
     if row is not None:
         group = _group(row)
+        _refuse_departing(group)
         if (group.description, group.parent_name, group.time_zone) != (description, parent_name, zone):
             raise AlreadyExists(f"Thing group {name} already exists with other content")
         return group
@@ -76,6 +78,19 @@ def key_of(connection: Connection, name: str) -> int:
     if key is None:
         raise NotFound(f"There is no thing group {name}")
     return int(key)
+
+
+def _key_to_change(connection: Connection, name: str) -> int:
+    """Return the key of a group that stays, or raise ``NotFound``, ``Conflict``."""
+    _refuse_departing(get(connection, name))
+    return key_of(connection, name)
+
+
+def _refuse_departing(group: Group) -> None:
+    if group.status is GroupStatus.DELETION_IN_PROGRESS:
+        raise Conflict(
+            f"Thing group {group.group_name} is being deleted; its name is free again when that is done"
+        )
 
 
 def get(connection: Connection, name: str) -> Group:
@@ -122,6 +137,7 @@ def update(
     """
     del at
     group = get(connection, name)
+    _refuse_departing(group)
     _expect(group, expected_version)
     description = changes.get("description", group.description)
     if description is not None:
@@ -140,31 +156,39 @@ def update(
 def delete(connection: Connection, name: str, *, expected_version: int | None = None, at: datetime) -> None:
     """Delete a group without groups inside; continuous jobs treat it as everybody leaving.
 
-    Raises ``NotFound``, ``ThingVersionMismatch``, ``Conflict`` while it has groups inside.
+    It has left the group around it when this returns; a large one is DELETION_IN_PROGRESS until the clock
+    has seen its members out. Raises ``NotFound``, ``ThingVersionMismatch``, ``Conflict`` while it has groups
+    inside.
     """
-    _expect(get(connection, name), expected_version)
+    group = get(connection, name)
+    _refuse_departing(group)
+    _expect(group, expected_version)
     key = key_of(connection, name)
     inside = text("SELECT name FROM thing_groups WHERE parent = :key LIMIT 1")
     child = connection.execute(inside, {"key": key}).scalar()
     if child is not None:
         raise Conflict(f"Thing group {name} still has the group {child} inside")
-    members = connection.execute(text('SELECT thing FROM group_members WHERE "group" = :key'), {"key": key})
-    membership.leave(connection, key, list(members.scalars()), at=at)
-    connection.execute(text("DELETE FROM thing_groups WHERE id = :key"), {"key": key})
+    connection.execute(
+        text("UPDATE thing_groups SET sweep = :sweep, parent = NULL WHERE id = :key"),
+        {"key": key, "sweep": departures.DELETE},
+    )
+    departures.begin(connection, Departure(Kind.GROUP, key), at=at)
 
 
 def add(connection: Connection, name: str, things: Sequence[str], *, policy: Policy, at: datetime) -> int:
     """Put things into a group; return how many were not in it before.
 
-    Unknown things are registered, unless the policy is strict (``NotFound`` then).
+    Unknown things are registered, unless the policy is strict (``NotFound`` then). Raises ``Conflict`` for a
+    group that is being deleted, and while thousands of the things are still leaving another one.
     """
-    key = key_of(connection, name)
+    key = _key_to_change(connection, name)
     keys = _members(things)
     found = thing_keys(connection, keys)
     missing = [thing for thing in keys if thing not in found]
     if missing and policy.registration is Registration.STRICT:
         raise NotFound(f"There is no thing {missing[0]}")
     found.update(register(connection, missing, at=at))
+    departures.settle(connection, sorted(found.values()), at=at)
     return membership.join(connection, key, sorted(found.values()))
 
 
@@ -252,4 +276,5 @@ def _group(row: Any) -> Group:
         description=row.description,
         parent_name=row.parent_name,
         time_zone=row.time_zone,
+        status=GroupStatus.DELETION_IN_PROGRESS if row.sweep else GroupStatus.ACTIVE,
     )

@@ -86,7 +86,8 @@ def dirty(connection: Connection, *, limit: int, after: int = 0) -> list[Dirty]:
     marked = connection.execute(
         text(
             "SELECT id, name, notify_seq, announced_set, announced_next FROM things "
-            "WHERE notify_seq > notified_seq AND id > :after ORDER BY id LIMIT :limit"
+            # A deleted thing's name may be another's by now.
+            "WHERE notify_seq > notified_seq AND deleted_at IS NULL AND id > :after ORDER BY id LIMIT :limit"
         ),
         {"after": after, "limit": limit},
     ).all()

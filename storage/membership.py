@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
-from storage import removal, waiting
+from storage import departures, waiting
 from storage.lists import bound, ints
 from storage.tables import OPEN_SQL
 from storage.targets import ANCESTORS
@@ -68,18 +68,20 @@ def _wait(connection: Connection, job: int, things: Sequence[int]) -> None:
 
 
 def leave(connection: Connection, group: int, things: Sequence[int], *, at: datetime) -> int:
-    """Take things out of a group; what no other target of a continuous job covers becomes REMOVED there."""
-    followers = _followers(connection, group)
+    """Take things out of a group; what no other target of a continuous job covers becomes REMOVED there.
+
+    They are no members any more when this returns; of thousands, the clock ends what they have left.
+    """
     gone = connection.execute(
         text(
             'DELETE FROM group_members WHERE "group" = :group '
-            f"AND thing IN (SELECT v FROM {ints(connection, 'keys')} k)"
+            f"AND thing IN (SELECT v FROM {ints(connection, 'keys')} k) RETURNING thing"
         ),
         {"group": group, "keys": bound(connection, things)},
-    ).rowcount
-    for job in followers:
-        _orphaned(connection, job, _uncovered(connection, job, things), at=at)
-    return int(gone)
+    )
+    left = list(gone.scalars())
+    departures.leave(connection, left, at=at)
+    return len(left)
 
 
 def _uncovered(connection: Connection, job: int, things: Sequence[int]) -> list[int]:
@@ -88,15 +90,6 @@ def _uncovered(connection: Connection, job: int, things: Sequence[int]) -> list[
     covered = _COVERED.format(thing="k.v")
     statement = text(f"{_UP.format(keys=keys)}SELECT k.v FROM {keys} k WHERE NOT {covered} ORDER BY k.v")
     return list(connection.execute(statement, {"job": job, "keys": bound(connection, things)}).scalars())
-
-
-def _orphaned(connection: Connection, job: int, things: Sequence[int], *, at: datetime) -> None:
-    if not things:
-        return
-    keys = ints(connection, "things")
-    parameters = {"job": job, "things": bound(connection, things)}
-    removal.remove(connection, f"e.job = :job AND e.thing IN (SELECT v FROM {keys} k)", parameters, at=at)
-    waiting.drop(connection, job, things)
 
 
 def _followers(connection: Connection, group: int) -> list[int]:

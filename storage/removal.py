@@ -1,28 +1,34 @@
-"""Removals: executions whose thing is no longer a target (contract 2.5)."""
+"""Removals: executions and places in waiting lists whose thing is no longer a target (contract 2.5)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection
 
 from domain.execution import Cause, Status
 from storage import changes, rows, sweeps, waiting
+from storage.lists import bound, ints
 
 
-def remove(connection: Connection, where: str, parameters: Mapping[str, Any], *, at: datetime) -> int:
-    """End as REMOVED all pending executions that ``where`` picks; return how many."""
-    entries = rows.select(connection, f"e.status IN ('QUEUED', 'IN_PROGRESS') AND {where}", parameters)
+def remove(connection: Connection, executions: Sequence[int], *, at: datetime) -> None:
+    """End these pending executions as REMOVED."""
+    entries = rows.select(
+        connection,
+        "e.id = k.v AND e.status IN ('QUEUED', 'IN_PROGRESS') ORDER BY e.id",
+        {"keys": bound(connection, executions)},
+        source=f"{ints(connection, 'keys')} k CROSS JOIN executions e",
+    )
     sweeps.end(connection, entries, Status.REMOVED, Cause.REMOVAL, at=at)
-    return len(entries)
 
 
-def drop_waiting(connection: Connection, job_keys: Sequence[int], thing_key: int, *, at: datetime) -> None:
-    """Take a thing out of the waiting lists of these jobs; a job that waited for it alone may end."""
-    if not job_keys:
-        return
-    for key in sorted(job_keys):
-        waiting.drop(connection, key, [thing_key])
-    changes.complete(connection, sorted(job_keys), at=at)
+def drop_waiting(connection: Connection, waits: Iterable[tuple[int, int]], *, at: datetime) -> None:
+    """Take things out of waiting lists, given as job and thing; a job that waited for these alone may end."""
+    lists: dict[int, list[int]] = {}
+    for job, thing in waits:
+        lists.setdefault(job, []).append(thing)
+    for job in sorted(lists):
+        waiting.drop(connection, job, lists[job])
+    if lists:
+        changes.complete(connection, sorted(lists), at=at)

@@ -130,6 +130,13 @@ thing_groups = Table(
     sqlite_autoincrement=True,
 )
 
+Index(
+    "ix_thing_groups_sweep",
+    thing_groups.c.id,
+    sqlite_where=text("sweep <> ''"),
+    postgresql_where=text("sweep <> ''"),
+)
+
 group_members = Table(
     "group_members",
     metadata,
@@ -210,6 +217,13 @@ job_targets = Table(
     # An exclusion: what it names gets nothing, although another target covers it.
     Column("excluded", Boolean, nullable=False, server_default=text("false")),
     sqlite_with_rowid=False,
+)
+Index(
+    "ix_job_targets_job_thing",
+    job_targets.c.job,
+    job_targets.c.thing,
+    sqlite_where=text("thing IS NOT NULL"),
+    postgresql_where=text("thing IS NOT NULL"),
 )
 
 #: Things latched as targets of a job that have no execution yet.

@@ -43,6 +43,7 @@ def resolve(
     things = thing_keys(connection, (t.name for _, t in parsed if t.kind != "thinggroup"))
     groups = group_keys(connection, (t.name for _, t in parsed if t.kind != "thing" and t.name not in things))
     groups.update(group_keys(connection, (t.name for _, t in parsed if t.kind == "thinggroup")))
+    _refuse_departing(connection, groups.values())
     unknown = [t for _, t in parsed if _is_unknown(t, things, groups)]
     things.update(_register(connection, unknown, policy=policy, at=at))
     found: dict[tuple[int | None, int | None], Resolved] = {}
@@ -51,6 +52,16 @@ def resolve(
         group = None if thing is not None else groups.get(target.name)
         found.setdefault((thing, group), Resolved(written, thing, group))
     return list(found.values())
+
+
+def _refuse_departing(connection: Connection, groups: Iterable[int]) -> None:
+    statement = text(
+        f"SELECT g.name FROM {ints(connection, 'keys')} k CROSS JOIN thing_groups g "
+        "WHERE g.id = k.v AND g.sweep <> '' ORDER BY g.name LIMIT 1"
+    )
+    name = connection.execute(statement, {"keys": bound(connection, sorted(groups))}).scalar()
+    if name is not None:
+        raise UnknownTarget(f"targets: thing group {name!r} is being deleted")
 
 
 def exclusions(connection: Connection, targets: Sequence[str], *, at: datetime) -> list[Resolved]:

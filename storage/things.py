@@ -14,7 +14,8 @@ from domain import registry as rules
 from domain.errors import AlreadyExists, NotFound, ThingVersionMismatch
 from domain.names import thing_name as checked_name
 from domain.registry import Thing
-from storage import removal, tokens, zones
+from storage import departures, tokens, zones
+from storage.departures import Departure, Kind
 from storage.millis import from_millis, to_millis
 from storage.pages import Page, cut, size, start
 
@@ -152,21 +153,19 @@ def update(
 
 
 def delete(connection: Connection, name: str, *, expected_version: int | None = None, at: datetime) -> None:
-    """Delete a thing: its pending executions become REMOVED, its tokens void, its name free.
+    """Delete a thing: its tokens are void, its name is free, its pending executions become REMOVED.
 
-    Raises ``NotFound``, ``ThingVersionMismatch``.
+    Of thousands, the clock removes those that are left. Raises ``NotFound``, ``ThingVersionMismatch``.
     """
     _expect(get(connection, name), expected_version)
     key = key_of(connection, name)
-    removal.remove(connection, "e.thing = :thing", {"thing": key}, at=at)
     tokens.revoke(connection, name, at=at)
-    jobs = connection.execute(text("SELECT job FROM waiting WHERE thing = :thing"), {"thing": key}).scalars()
-    removal.drop_waiting(connection, list(jobs), key, at=at)
     connection.execute(text("DELETE FROM group_members WHERE thing = :thing"), {"thing": key})
     connection.execute(
-        text("UPDATE things SET deleted_at = :at, notified_seq = notify_seq WHERE id = :thing"),
-        {"thing": key, "at": to_millis(at)},
+        text("UPDATE things SET deleted_at = :at, sweep = :sweep WHERE id = :thing"),
+        {"thing": key, "at": to_millis(at), "sweep": departures.DELETE},
     )
+    departures.begin(connection, Departure(Kind.THING, key), at=at)
 
 
 def _expect(thing: Thing, version: int | None) -> None:

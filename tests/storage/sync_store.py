@@ -18,6 +18,7 @@ from domain.timeout_config import TimeoutConfig
 from domain.topics import Topics
 from storage import (
     agenda,
+    departures,
     device,
     executions,
     expiry,
@@ -156,13 +157,22 @@ class SyncStore:
 
     def tick(self) -> int:
         """Act as the clock does on every job that wants it, until none does; return how many actions."""
-        done = 0
+        done = self.see_out()
         while items := self.do(agenda.due, at=self.now):
             acted = [
                 self.do(pacing.act, item.job_key, next_deadline_at=item.deadline_at, at=self.now)
                 for item in items
             ]
             done += sum(acted)
+        return done
+
+    def see_out(self) -> int:
+        """Go on with what departs, as the clock does, until nothing does; return how many pieces."""
+        done = 0
+        while due := self.do(departures.due):
+            for departure in due:
+                self.do(departures.go_on, departure, at=self.now)
+            done += len(due)
         return done
 
     def finish_rollout(self, job_id: str, *, limit: int = rollouts.CHUNK) -> int:

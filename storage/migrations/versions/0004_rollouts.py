@@ -88,15 +88,19 @@ def upgrade() -> None:
     )
     # Who keeps windows learns from the clock which are open.
     op.execute("UPDATE jobs SET look_at = 0 WHERE pacing LIKE '%schedulingConfig%'")
-    _partial("ix_things_sweep", "things", "id", "sweep <> ''")
-    _partial("ix_things_quarantined_until", "things", "quarantined_until", "quarantined_until IS NOT NULL")
+    _partial("ix_things_sweep", "things", "sweep <> ''", "id")
+    _partial("ix_thing_groups_sweep", "thing_groups", "sweep <> ''", "id")
+    _partial("ix_job_targets_job_thing", "job_targets", "thing IS NOT NULL", "job", "thing")
+    _partial("ix_things_quarantined_until", "things", "quarantined_until IS NOT NULL", "quarantined_until")
     _side_tables()
     _templates()
 
 
-def _partial(name: str, table: str, column: str, where: str) -> None:
+def _partial(name: str, table: str, where: str, *columns: str) -> None:
     condition = sa.text(where)
-    op.create_index(name, table, [column], unique=False, sqlite_where=condition, postgresql_where=condition)
+    op.create_index(
+        name, table, list(columns), unique=False, sqlite_where=condition, postgresql_where=condition
+    )
 
 
 def _side_tables() -> None:

@@ -1,0 +1,86 @@
+"""Orphans: what things have of continuous jobs none of whose targets covers them any more (contract 2.5)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Connection, text
+
+from storage.lists import bound, ints, pairs
+from storage.tables import OPEN_SQL
+
+
+class Orphan(NamedTuple):
+    """A pending execution, or (0) a place in the waiting list."""
+
+    thing: int
+    job: int
+    execution: int
+
+
+_FOLLOWS: Final = f"j.target_selection = 'CONTINUOUS' AND j.{OPEN_SQL}"
+_HELD: Final = (
+    "SELECT e.thing, e.job, e.id FROM {keys} k CROSS JOIN executions e JOIN jobs j ON j.id = e.job "
+    f"WHERE e.thing = k.v AND e.status IN ('QUEUED', 'IN_PROGRESS') AND {_FOLLOWS} "
+    "UNION ALL SELECT w.thing, w.job, 0 FROM {keys} k CROSS JOIN waiting w JOIN jobs j ON j.id = w.job "
+    f"WHERE w.thing = k.v AND {_FOLLOWS}"
+)
+#: The groups each thing is in, directly or through one inside; one that is being deleted holds nobody.
+_UP: Final = (
+    'WITH RECURSIVE up(thing, id) AS (SELECT m.thing, m."group" FROM {keys} k CROSS JOIN group_members m '
+    "JOIN thing_groups g ON g.id = m.\"group\" WHERE m.thing = k.v AND g.sweep = '' "
+    "UNION SELECT u.thing, g.parent FROM up u JOIN thing_groups g ON g.id = u.id "
+    "WHERE g.parent IS NOT NULL) SELECT thing, id FROM up"
+)
+_GROUPS: Final = (
+    'SELECT x.job, x."group" FROM {groups} g CROSS JOIN job_targets x WHERE x."group" = g.v '
+    "AND NOT x.excluded AND x.job IN (SELECT v FROM {jobs} k)"
+)
+_NAMED: Final = (
+    "SELECT x.job, x.thing FROM {pairs} p CROSS JOIN job_targets x "
+    "WHERE x.job = p.a AND x.thing = p.b AND NOT x.excluded"
+)
+
+
+def find(connection: Connection, things: Sequence[int]) -> list[Orphan]:
+    """Return the orphans among what these things have, by thing; costs what they have, not who follows."""
+    held = [Orphan(*row) for row in _run(connection, _HELD, keys=things)]
+    if not held:
+        return []
+    named = {(row[0], row[1]) for row in _named(connection, held)}
+    free = [orphan for orphan in held if (orphan.job, orphan.thing) not in named]
+    up = _groups_of(connection, sorted({orphan.thing for orphan in free}))
+    followed = _followed(connection, sorted({orphan.job for orphan in free}), up)
+    return sorted(
+        orphan for orphan in free if not followed.get(orphan.job, set()) & up.get(orphan.thing, set())
+    )
+
+
+def _named(connection: Connection, held: Sequence[Orphan]) -> Sequence[Any]:
+    wanted = sorted({(orphan.job, orphan.thing) for orphan in held})
+    statement = text(_NAMED.format(pairs=pairs(connection, "pairs")))
+    return connection.execute(statement, {"pairs": json.dumps(wanted)}).all()
+
+
+def _groups_of(connection: Connection, things: Sequence[int]) -> dict[int, set[int]]:
+    return _sets(_run(connection, _UP, keys=things))
+
+
+def _followed(connection: Connection, jobs: Sequence[int], up: Mapping[int, set[int]]) -> dict[int, set[int]]:
+    groups = sorted(set().union(*up.values()))
+    return _sets(_run(connection, _GROUPS, groups=groups, jobs=jobs))
+
+
+def _run(connection: Connection, statement: str, **values: Sequence[int]) -> Sequence[Any]:
+    lists = {name: ints(connection, name) for name in values}
+    parameters = {name: bound(connection, value) for name, value in values.items()}
+    return connection.execute(text(statement.format(**lists)), parameters).all()
+
+
+def _sets(rows: Sequence[Any]) -> dict[int, set[int]]:
+    found: dict[int, set[int]] = {}
+    for key, value in rows:
+        found.setdefault(key, set()).add(value)
+    return found
