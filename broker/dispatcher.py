@@ -22,6 +22,7 @@ from domain.errors import InvalidRequest, JobsError, Throttled, Unavailable
 from domain.messages import Refused, Request, error_reply, parse_request
 from domain.topics import RequestTopic, Topics, rejected
 from storage import device
+from storage.policy import LENIENT, Policy
 from storage.store import Store
 
 log = structlog.get_logger(__name__)
@@ -40,8 +41,10 @@ class Dispatcher:
         *,
         clock: Callable[[], datetime],
         max_waiting: int = MAX_WAITING,
+        policy: Policy = LENIENT,
     ) -> None:
         self._store = store
+        self._policy = policy
         self._topics = topics
         self._clock = clock
         #: Who hears of new listeners and lost sessions; set before the link starts.
@@ -148,7 +151,7 @@ class Dispatcher:
         if not requests:
             return []
         try:
-            return await self._store.write(device.answer, requests, at=self._clock())
+            return await self._store.write(device.answer, requests, policy=self._policy, at=self._clock())
         except Unavailable as error:
             log.warning("the store cannot serve", requests=len(requests), reason=str(error))
             return [error] * len(requests)

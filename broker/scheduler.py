@@ -12,6 +12,7 @@ import structlog
 
 from domain.errors import Unavailable
 from storage import agenda, departures, timers
+from storage.policy import LENIENT, Policy
 from storage.store import Store
 
 log = structlog.get_logger(__name__)
@@ -36,8 +37,10 @@ class Scheduler:
         *,
         clock: Callable[[], datetime],
         leap: Callable[[], timedelta | None] = lambda: None,
+        policy: Policy = LENIENT,
     ) -> None:
         self._store = store
+        self._policy = policy
         self._clock = clock
         self._leap = leap
         self._owed = timedelta(0)
@@ -108,7 +111,7 @@ class Scheduler:
     async def _act_on(self, items: Sequence[agenda.Item], at: datetime) -> list[int]:
         """Act on the first of these jobs, in one transaction; return how many actions each of them took."""
         try:
-            return await self._store.write(agenda.work_off, items, enough=_budget(), at=at)
+            return await self._work_off(items, at)
         except Unavailable:
             raise
         except Exception:  # noqa: BLE001 - told below, of the job that it is of
@@ -119,7 +122,7 @@ class Scheduler:
         taken: list[int] = []
         for item in items:
             try:
-                taken += await self._store.write(agenda.work_off, [item], enough=_budget(), at=at)
+                taken += await self._work_off([item], at)
             except Unavailable:
                 raise
             except Exception:
@@ -141,6 +144,10 @@ class Scheduler:
                 log.exception("a departure got stuck; it is tried again", departure=departure)
                 self._troubled = True
         return done
+
+    async def _work_off(self, items: Sequence[agenda.Item], at: datetime) -> list[int]:
+        verb, policy = agenda.work_off, self._policy
+        return await self._store.write(verb, items, policy=policy, enough=_budget(), at=at)
 
 
 def _budget() -> Callable[[], bool]:

@@ -23,6 +23,9 @@ class Quarantine:
     period: timedelta = timedelta(hours=1)
 
 
+NO_QUARANTINE: Final = Quarantine()
+
+
 def in_a_row(before: int, ends: Iterable[Status]) -> int:
     """Return how many failures in a row there are after these ends, given in order.
 

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 from storage import pacing
 from storage.expiry import CHUNK
 from storage.millis import from_millis, to_millis
+from storage.policy import LENIENT, Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,12 @@ def due(connection: Connection, *, at: datetime, limit: int = 1000) -> list[Item
 
 
 def work_off(
-    connection: Connection, items: Sequence[Item], *, enough: Callable[[], bool], at: datetime
+    connection: Connection,
+    items: Sequence[Item],
+    *,
+    policy: Policy = LENIENT,
+    enough: Callable[[], bool],
+    at: datetime,
 ) -> list[int]:
     """Act on these jobs in order until it is ``enough``; return how many actions each took: at least one's.
 
@@ -54,7 +60,8 @@ def work_off(
     for item in items:
         if done and enough():
             break
-        done.append(pacing.act(connection, item.job_key, next_deadline_at=item.deadline_at, at=at))
+        deadline = item.deadline_at
+        done.append(pacing.act(connection, item.job_key, next_deadline_at=deadline, policy=policy, at=at))
     return done
 
 

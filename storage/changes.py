@@ -16,13 +16,15 @@ from sqlalchemy import Connection, text
 
 from domain.acts import Act
 from domain.errors import Unavailable
-from domain.execution import Cause, Execution, Status
+from domain.execution import TERMINAL, Cause, Execution, Status
 from domain.planner import Complete, plan
+from domain.quarantine import NO_QUARANTINE, Quarantine
 from storage import acts, marks, retries, rows, waves
 from storage.lists import bound, ints
 from storage.many import execute_many
 from storage.millis import to_millis
 from storage.paces import COLUMNS, counts_of, ended, pace
+from storage.quarantine import count_failures
 from storage.rows import Stored
 from storage.signals import Signal, raise_after_commit
 from storage.tables import COUNTERS, OPEN_SQL
@@ -68,7 +70,14 @@ _EVENT_BY: Final = text(
 )
 
 
-def write(connection: Connection, changes: Sequence[Change], *, actor: str = "", at: datetime) -> None:
+def write(
+    connection: Connection,
+    changes: Sequence[Change],
+    *,
+    actor: str = "",
+    quarantine: Quarantine = NO_QUARANTINE,
+    at: datetime,
+) -> None:
     """Write the changes; jobs that end by them become COMPLETED. ``actor`` is the operator who made them.
 
     Raises ``Unavailable`` if another writer was faster (never with one writer): nothing is written then.
@@ -90,7 +99,9 @@ def write(connection: Connection, changes: Sequence[Change], *, actor: str = "",
     moves = [c for c in changes if c.after.status is not c.stored.execution.status]
     marks.mark(connection, (change.stored.thing_key for change in moves))
     # Before the counters: a job that owes a retry is not complete.
-    retries.owe(connection, [(change.stored, change.after) for change in moves], at=at)
+    terminal = [(change.stored, change.after) for change in moves if change.after.status in TERMINAL]
+    count_failures(connection, terminal, quarantine=quarantine, at=at)
+    retries.owe(connection, terminal, at=at)
     count(connection, tally(moves), at=at)
 
 
@@ -136,7 +147,7 @@ def _look_soon(connection: Connection, job_keys: Sequence[int]) -> None:
 
 _LOOK_SOON: Final = text(
     "UPDATE jobs SET look_at = 0 WHERE id = :key AND pacing <> '{}' "
-    f"AND (waiting > 0 OR pacing LIKE '%\"abortConfig\"%') AND {OPEN_SQL}"
+    f"AND (waiting > 0 OR wave > 0 OR pacing LIKE '%\"abortConfig\"%') AND {OPEN_SQL}"
 )
 
 

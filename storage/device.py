@@ -22,6 +22,7 @@ from domain.timeouts import start_timer, step_timer
 from domain.topics import NEXT, Operation
 from storage import changes, ring
 from storage.desk import Desk, Sheet, lay_out
+from storage.policy import LENIENT, Policy
 from storage.rows import Stored
 
 #: Each of the two lists of GetPendingJobExecutions ends here (contract 2.12).
@@ -55,11 +56,13 @@ class Updated:
 Answer = Pending | Described | Updated | JobsError
 
 
-def answer(connection: Connection, requests: Sequence[Request], *, at: datetime) -> list[Answer]:
+def answer(
+    connection: Connection, requests: Sequence[Request], *, policy: Policy = LENIENT, at: datetime
+) -> list[Answer]:
     """Return one answer per request; an error that concerns one request is that request's answer."""
     desk = lay_out(connection, requests, at=at)
     answers = [_answer(desk, request) for request in requests]
-    changes.write(connection, desk.changes(), at=at)
+    changes.write(connection, desk.changes(), quarantine=policy.quarantine, at=at)
     return answers
 
 

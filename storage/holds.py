@@ -12,7 +12,7 @@ from typing import Final
 from sqlalchemy import Connection, text
 
 from domain.job import JobStatus
-from storage import marks, waves
+from storage import expiry, marks, waves
 from storage.millis import to_millis
 from storage.signals import Signal, raise_after_commit
 
@@ -29,11 +29,11 @@ def turn(
     at: datetime,
 ) -> None:
     """Open and shut windows: the job goes on in some zones, and holds in others."""
-    del at
     known = waves.zones(connection, job_key)
     waves.set_zones(
         connection, job_key, {**known, **dict.fromkeys(opened, True), **dict.fromkeys(shut, False)}
     )
+    expiry.follow(connection, job_key, at=at)
     marks.mark_queued(connection, job_key, zones=sorted(opened | shut))
     raise_after_commit(connection, Signal.EVENTS)
 
@@ -44,6 +44,7 @@ def become(connection: Connection, job_key: int, status: JobStatus, *, at: datet
         text("UPDATE jobs SET status = :status, last_updated_at = :at WHERE id = :job"),
         {"job": job_key, "status": status.value, "at": to_millis(at)},
     )
+    expiry.follow(connection, job_key, at=at)
     marks.mark_queued(connection, job_key)
     raise_after_commit(connection, Signal.EVENTS)
 

@@ -33,11 +33,17 @@ from domain.planner import (
 from domain.schedule import EndBehavior
 from storage import acts, changes, expiry, holds, paces, rollouts, sweeps, waiting, waves
 from storage.millis import to_millis
+from storage.policy import LENIENT, Policy
 from storage.signals import Signal, raise_after_commit
 
 
 def act(
-    connection: Connection, job_key: int, *, next_deadline_at: datetime | None = None, at: datetime
+    connection: Connection,
+    job_key: int,
+    *,
+    next_deadline_at: datetime | None = None,
+    policy: Policy = LENIENT,
+    at: datetime,
 ) -> int:
     """Do what is to be done about a job now; return how many actions that was.
 
@@ -53,7 +59,7 @@ def act(
     # First, since actions may have more to do and say so by ``look_at`` themselves.
     _look(connection, job_key, to_millis(ahead.look_at))
     # A list: every action is carried out, whatever the first one leaves.
-    scene = _Scene(connection, job_key, row, at)
+    scene = _Scene(connection, job_key, row, policy, at)
     left = [_ACTS[type(action)](scene, action) for action in ahead.actions]
     if any(left):
         # 0 and not now: a clock that is set back must not make what is left wait.
@@ -76,6 +82,7 @@ class _Scene:
     connection: Connection
     job_key: int
     row: Any
+    policy: Policy
     at: datetime
 
     def note(self, act: Act, *, comment: str | None = None, **details: Any) -> None:
@@ -137,7 +144,8 @@ def _pause(scene: _Scene, action: Pause) -> bool:
 
 
 def _expire(scene: _Scene, _action: Expire) -> bool:
-    expiry.expire(scene.connection, scene.job_key, at=scene.at)
+    quarantine = scene.policy.quarantine
+    expiry.expire(scene.connection, scene.job_key, quarantine=quarantine, at=scene.at)
     return False
 
 

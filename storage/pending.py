@@ -15,7 +15,7 @@ from storage.lists import bound, ints
 from storage.rows import Stored, select
 
 #: In these a job lets nothing begin.
-_HIDING: Final = frozenset({JobStatus.SCHEDULED, JobStatus.PAUSED})
+HIDING: Final = frozenset({JobStatus.SCHEDULED, JobStatus.PAUSED})
 
 
 def pending_of(connection: Connection, thing_keys: Sequence[int]) -> dict[int, list[Stored]]:
@@ -54,7 +54,7 @@ def _shown(entry: Stored, execution: Execution) -> bool:
     A cancel or delete that is still working through a large job counts as done for each of its things. What
     is QUEUED of a job that is paused, or whose window is shut, is hidden until that changes (contract 2.11).
     """
-    if execution.status is Status.QUEUED and (entry.job_status in _HIDING or not entry.is_open):
+    if execution.status is Status.QUEUED and (entry.job_status in HIDING or not entry.is_open):
         return False
     if entry.job_status is JobStatus.DELETION_IN_PROGRESS:
         return False

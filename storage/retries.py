@@ -3,68 +3,111 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import Connection, text
 
 from domain.execution import Execution, Status
 from domain.job import OPEN
-from domain.pacing import parse
-from domain.retry import is_owed
-from storage.rows import Stored
+from domain.pacing import Pacing, parse
+from domain.retry import judge
+from domain.retry_policy import End
+from storage.millis import to_millis
+from storage.rows import Stored, details_from
 from storage.signals import Signal, raise_after_commit
+from storage.tables import COUNTERS
+from storage.waiting import READY_AT_SQL
+
+_FAILED: Final = (Status.FAILED, Status.TIMED_OUT, Status.REJECTED)
+#: In the wave and zone of the execution that failed; not before its quarantine ends.
+_PUT: Final = text(
+    "INSERT INTO waiting (job, thing, attempt, wave, zone, ready_at, again) "
+    "SELECT e.job, e.thing, :attempt, e.wave, e.zone, "
+    f"CASE WHEN {READY_AT_SQL} > :ready_at THEN {READY_AT_SQL} ELSE :ready_at END, true "
+    "FROM executions e JOIN things t ON t.id = e.thing WHERE e.id = :key"
+)
 
 
 def owe(connection: Connection, ended: Iterable[tuple[Stored, Execution]], *, at: datetime) -> None:
     """Put the things whose executions are to be tried again into their jobs' waiting lists."""
-    owed = [(stored, after) for stored, after in ended if _is_owed(connection, stored, after, at)]
-    if not owed:
+    owed: Counter[int] = Counter()
+    left: dict[int, int | None] = {}
+    puts = []
+    for stored, after in ended:
+        paced = _pacing(stored, after, at)
+        if paced is None:
+            continue
+        if stored.job_key not in left:
+            left[stored.job_key] = _left(connection, stored.job_key, paced)
+        ends = [*_before(connection, stored, after), End(after.status, after.status_details)]
+        verdict = judge(
+            paced.job_executions_retry_config,
+            paced.retry_policy_config,
+            ends,
+            thing=stored.thing_key,
+            left=left[stored.job_key],
+            at=at,
+        )
+        if verdict.ready_at is None:
+            continue
+        owed[stored.job_key] += 1
+        left[stored.job_key] = None if (rest := left[stored.job_key]) is None else rest - 1
+        # At once is 0: a clock that is set back must not make it wait.
+        ready_at = 0 if verdict.ready_at <= at else to_millis(verdict.ready_at)
+        puts.append({"key": stored.key, "attempt": after.attempt + 1, "ready_at": ready_at})
+    if not puts:
         return
+    connection.execute(_PUT, puts)
     connection.execute(
         text(
-            "INSERT INTO waiting (job, thing, attempt, wave, zone, again) "
-            "VALUES (:job, :thing, :attempt, :wave, :zone, true)"
+            "UPDATE jobs SET waiting = waiting + :owed, retried = retried + :owed, look_at = 0 "
+            "WHERE id = :job"
         ),
-        [
-            {
-                "job": stored.job_key,
-                "thing": stored.thing_key,
-                "attempt": after.attempt + 1,
-                "wave": stored.wave,
-                "zone": stored.zone,
-            }
-            for stored, after in owed
-        ],
-    )
-    jobs = Counter(stored.job_key for stored, _ in owed)
-    connection.execute(
-        text("UPDATE jobs SET waiting = waiting + :owed, look_at = 0 WHERE id = :job"),
-        [{"job": job, "owed": count} for job, count in sorted(jobs.items())],
+        [{"job": job, "owed": count} for job, count in sorted(owed.items()) if count],
     )
     raise_after_commit(connection, Signal.AGENDA)
 
 
-def _is_owed(connection: Connection, stored: Stored, after: Execution, at: datetime) -> bool:
-    if after.status not in (Status.FAILED, Status.TIMED_OUT) or stored.pacing == "{}":
-        return False
+def _pacing(stored: Stored, after: Execution, at: datetime) -> Pacing | None:
+    """Return the configuration of a job that may try this end again, None if it does not."""
+    if after.status not in _FAILED or stored.pacing == "{}":
+        return None
     if stored.job_status not in OPEN or stored.sweep:
-        return False
+        return None
     paced = parse(stored.pacing)
     ends_at = None if paced.scheduling_config is None else paced.scheduling_config.ends_at
     if ends_at is not None and ends_at <= at:
-        return False
-    return is_owed(paced.job_executions_retry_config, after.status, _spent(connection, stored, after))
+        return None
+    asked = paced.job_executions_retry_config is not None or paced.retry_policy_config is not None
+    return paced if asked else None
 
 
-def _spent(connection: Connection, stored: Stored, after: Execution) -> Counter[Status]:
-    """Count the retries before this one: each was owed to how the execution before it ended."""
+def _left(connection: Connection, job_key: int, paced: Pacing) -> int | None:
+    """Return how many retries a job may still give, None if its policy sets no limit to that."""
+    policy = paced.retry_policy_config
+    if policy is None or policy.budget is None:
+        return None
+    row = connection.execute(_SPENT, {"job": job_key}).one()
+    return policy.budget.allowed(row.things) - int(row.retried)
+
+
+#: Things: each that has had an execution, and each that waits for its first one.
+_SPENT: Final = text(
+    f"SELECT retried, {' + '.join(COUNTERS.values())} + waiting - "
+    "(SELECT count(*) FROM waiting w WHERE w.job = :job AND w.again) AS things FROM jobs WHERE id = :job"
+)
+
+
+def _before(connection: Connection, stored: Stored, after: Execution) -> list[End]:
+    """Return how the executions ended to which this one and those before it were the retries."""
     if not after.attempt:
-        return Counter()
-    rows: Sequence[tuple[str, int]] = connection.execute(
+        return []
+    rows = connection.execute(
         text(
-            "SELECT status, count(*) FROM executions WHERE job = :job AND thing = :thing "
-            "AND number >= :first AND number < :number GROUP BY status"
+            "SELECT status, status_details FROM executions WHERE job = :job AND thing = :thing "
+            "AND number >= :first AND number < :number ORDER BY number"
         ),
         {
             "job": stored.job_key,
@@ -72,5 +115,5 @@ def _spent(connection: Connection, stored: Stored, after: Execution) -> Counter[
             "first": after.execution_number - after.attempt,
             "number": after.execution_number,
         },
-    ).all()
-    return Counter({Status(status): count for status, count in rows})
+    )
+    return [End(Status(status), details_from(details)) for status, details in rows]

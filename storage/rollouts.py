@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 
 from domain.execution import Status
 from domain.rollout import Minute
-from storage import changes, waiting, waves
+from storage import changes, expiry, waiting, waves
 from storage.lists import bound, ints
 from storage.millis import to_millis
 from storage.signals import Signal, raise_after_commit
@@ -26,9 +26,10 @@ _FROM: Final = "FROM {keys} k CROSS JOIN waiting w "
 _WHERE: Final = "WHERE w.job = :job AND w.thing = k.v "
 _LATEST: Final = "(SELECT max(l.number) FROM executions l WHERE l.job = w.job AND l.thing = w.thing)"
 _RELEASE: Final = (
-    "INSERT INTO executions (job, thing, number, attempt, wave, zone, status, queued_at, last_updated_at) "
+    "INSERT INTO executions (job, thing, number, attempt, wave, zone, status, queued_at, last_updated_at, "
+    "queued_deadline_at, deadline_at) "
     f"SELECT w.job, w.thing, CASE WHEN w.again THEN COALESCE({_LATEST}, 0) + 1 ELSE 1 END, "
-    "w.attempt, w.wave, w.zone, 'QUEUED', :at, :at "
+    "w.attempt, w.wave, w.zone, 'QUEUED', :at, :at, CAST(:until AS BIGINT), CAST(:until AS BIGINT) "
     f"{_FROM}{_WHERE}ORDER BY w.thing"
 )
 _EVENTS: Final = (
@@ -74,7 +75,8 @@ def release(
     things = waiting.ready(connection, job_key, pools, limit, to_millis(at))
     if not things:
         return 0
-    chunk = {"job": job_key, "keys": bound(connection, things), "at": to_millis(at)}
+    until = expiry.queued_deadline(connection, job_key, at=at)
+    chunk = {"job": job_key, "keys": bound(connection, things), "at": to_millis(at), "until": until}
     _move_counts(connection, job_key, chunk, at=at)
     released = _run(connection, _RELEASE, chunk)
     for statement in (_EVENTS, _MARK):
@@ -91,6 +93,8 @@ def release(
             "minute_released": 0 if minute is None else minute.released - (planned or 0) + released,
         },
     )
+    if until is not None:
+        raise_after_commit(connection, Signal.AGENDA)
     raise_after_commit(connection, Signal.MARKS)
     raise_after_commit(connection, Signal.EVENTS)
     return released

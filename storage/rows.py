@@ -21,7 +21,7 @@ COLUMNS: Final = (
     "e.queued_at, e.started_at, e.last_updated_at, "
     "e.queued_deadline_at, e.in_progress_deadline_at, e.step_deadline_at, "
     "e.attempt, e.force_canceled, e.replies, e.wave, e.zone, j.status, j.sweep, j.timeout_config, j.pacing, "
-    "j.open_zones, j.priority, j.exclusive_group"
+    "j.open_zones, j.priority, j.exclusive_group, t.failures"
 )
 JOINS: Final = "JOIN things t ON t.id = e.thing JOIN jobs j ON j.id = e.job"
 
@@ -45,6 +45,8 @@ class Stored:
     is_open: bool = True
     priority: int = 0
     exclusive_group: str | None = None
+    #: How many times in a row its thing has failed.
+    failures: int = 0
 
 
 def stored(row: Sequence[Any]) -> Stored:
@@ -52,7 +54,7 @@ def stored(row: Sequence[Any]) -> Stored:
         key, job_key, thing_key, job_id, thing_name, status, number, version, details,
         queued_at, started_at, last_updated_at, queued_deadline_at, in_progress_deadline_at, step_deadline_at,
         attempt, force_canceled, replies, wave, zone, job_status, sweep, timeouts, pacing, zones,
-        priority, exclusive_group,
+        priority, exclusive_group, failures,
     ) = row  # fmt: skip
     execution = Execution(
         job_id=job_id,
@@ -87,6 +89,7 @@ def stored(row: Sequence[Any]) -> Stored:
         is_open,
         priority,
         exclusive_group,
+        failures,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Final
 from sqlalchemy import Connection, text
 
 from domain.execution import Cause, Status
+from domain.quarantine import NO_QUARANTINE, Quarantine
 from storage import acts, changes, marks, waiting
 from storage.lists import bound, ints
 from storage.millis import to_millis
@@ -93,11 +94,20 @@ def _cancel(connection: Connection, job_key: int, sweep: Sweep, *, limit: int, a
     return False
 
 
-def end(connection: Connection, entries: Sequence[Stored], to: Status, cause: Cause, *, at: datetime) -> None:
+def end(
+    connection: Connection,
+    entries: Sequence[Stored],
+    to: Status,
+    cause: Cause,
+    *,
+    quarantine: Quarantine = NO_QUARANTINE,
+    at: datetime,
+) -> None:
     """End these pending executions together."""
     changes.write(
         connection,
         [changes.single(entry, entry.execution.advance(to, cause=cause, at=at), cause) for entry in entries],
+        quarantine=quarantine,
         at=at,
     )
 
