@@ -24,6 +24,8 @@ def check(store: SyncStore) -> None:
     nothing(store, "a deadline that is not the earlier timer", _WRONG_DEADLINE)
     nothing(store, "a deleted thing that is still to do something", _GHOST)
 
+    nothing(store, "two of one exclusive group at work on one thing", _AT_ONCE)
+    nothing(store, "work in a zone that its job knows nothing of", _NOWHERE)
 
 def nothing(store: SyncStore, what: str, statement: str) -> None:
     found = store.rows(statement)
@@ -102,4 +104,16 @@ _GHOST = (
     "OR EXISTS (SELECT 1 FROM waiting w WHERE w.thing = t.id) "
     "OR EXISTS (SELECT 1 FROM group_members m WHERE m.thing = t.id) "
     f"OR EXISTS (SELECT 1 FROM executions e WHERE e.thing = t.id AND e.status IN {PENDING}))"
+)
+_AT_ONCE = (
+    "SELECT e.thing, j.exclusive_group FROM executions e JOIN jobs j ON j.id = e.job "
+    "WHERE e.status = 'IN_PROGRESS' AND j.exclusive_group IS NOT NULL "
+    # What a deletion or a cancel by force will come to is over already.
+    "AND j.status <> 'DELETION_IN_PROGRESS' AND j.sweep <> 'FORCE_CANCEL' "
+    "GROUP BY e.thing, j.exclusive_group HAVING count(*) > 1"
+)
+_NOWHERE = (
+    "SELECT x.job, x.thing, x.zone FROM (SELECT job, thing, zone FROM waiting UNION ALL "
+    f"SELECT job, thing, zone FROM executions WHERE status IN {PENDING}) x JOIN jobs j ON j.id = x.job "
+    "WHERE j.open_zones <> '{}' AND NOT EXISTS (SELECT 1 FROM json_each(j.open_zones) z WHERE z.key = x.zone)"
 )
