@@ -73,7 +73,7 @@ def priority(raw: object) -> int:
     """Return a checked priority, or raise ``InvalidRequest``."""
     if not isinstance(raw, int) or isinstance(raw, bool) or not LOWEST_PRIORITY <= raw <= HIGHEST_PRIORITY:
         raise InvalidRequest(
-            f"priority {str(raw)[:64]!r} is not an integer from {LOWEST_PRIORITY} to {HIGHEST_PRIORITY}"
+            f"priority {raw!r:.64} is not an integer from {LOWEST_PRIORITY} to {HIGHEST_PRIORITY}"
         )
     return raw
 

@@ -68,6 +68,8 @@ class Work:
     things: set
     groups: set
     minutes: int | None
+    priority: int = 0
+    exclusive: str | None = None
     status: str = "IN_PROGRESS"
     sweep: str = ""
     waiting: set = field(default_factory=set)
@@ -97,7 +99,16 @@ class Model:
 
     def visible(self, device: Device) -> list[Run]:
         found = [r for r in self.runs if r.thing is device and r.pending and not r.hidden]
-        return sorted(found, key=lambda r: (r.status == "QUEUED", r.queued_at, r.key))
+        free = [r for r in found if r.status == "IN_PROGRESS" or not self.excluded(r)]
+        return sorted(free, key=lambda r: (r.status == "QUEUED", -r.job.priority, r.queued_at, r.key))
+
+    def excluded(self, run: Run) -> bool:
+        """Whether another job of the same exclusive group is at work on the thing."""
+        return run.job.exclusive is not None and any(
+            r.job.exclusive == run.job.exclusive and r.status == "IN_PROGRESS" and not r.hidden
+            for r in self.runs
+            if r.thing is run.thing
+        )
 
     def covers(self, job: Work, device: Device) -> bool:
         inside = self.members["h"] | (self.members["g"] if "g" in job.groups else set())

@@ -59,10 +59,15 @@ class Operators(RuleBasedStateMachine):
     @rule(
         job=some_job, names=some_things, group=st.sampled_from([None, None, "g", "h"]),
         continuous=st.booleans(), minutes=st.sampled_from([None, 2]),
+        rank=st.sampled_from([0, 0, 5]), exclusive=st.sampled_from([None, "x", "x"]),
     )  # fmt: skip
-    def create(self, *, job, names, group, continuous, minutes) -> None:
+    def create(self, *, job, names, group, continuous, minutes, rank=0, exclusive=None) -> None:
         self.documents += 1
-        more = {"document": json.dumps({"n": self.documents})}
+        more = {
+            "document": json.dumps({"n": self.documents}),
+            "priority": rank,
+            "exclusive_group": exclusive,
+        }
         config = {} if minutes is None else {"inProgressTimeoutInMinutes": minutes}
         targets = [*names, *([f"thinggroup/{group}"] if group else [])]
         if job in self.model.jobs:
@@ -78,10 +83,22 @@ class Operators(RuleBasedStateMachine):
             {d.key for d in devices},
             {group} - {None},
             millis(minutes),
+            rank,
+            exclusive,
         )
         self.model.jobs[job] = work
         work.waiting = {d.key for d in self.model.devices.values() if self.model.covers(work, d)}
         self.model.release(work)
+
+    @rule(job=some_job, rank=st.sampled_from([-5, 0, 5]))
+    def prioritize(self, job: str, rank: int) -> None:
+        work = self.model.jobs.get(job)
+        if work is None or work.status != "IN_PROGRESS":
+            with pytest.raises((NotFound, WrongJobState)):
+                self.store.do(jobs.update, job, priority=rank, at=self.store.now)
+            return
+        self.store.do(jobs.update, job, priority=rank, at=self.store.now)
+        work.priority = rank
 
     @rule(job=some_job, names=some_things)
     def associate(self, job: str, names: list[str]) -> None:

@@ -103,6 +103,12 @@ class Fleet(Operators):
             return "rejected", shown(run), "VersionMismatch"
         if not run.pending:
             return "rejected", shown(run), "InvalidStateTransition"
+        if run.status == "QUEUED" and body["status"] == "IN_PROGRESS":
+            # What is over already excludes nobody.
+            for other in self.model.visible(run.thing):
+                self.model.refresh(other)
+            if self.model.excluded(run):
+                return "rejected", shown(run), "InvalidStateTransition"
         self.model.start(run, body["status"], body["statusDetails"], minutes)
         state = shown(run) if body["includeJobExecutionState"] else None
         if token:
