@@ -147,6 +147,8 @@ class ThingView(Answer):
     time_zone: str | None
     version: int
     created_at: Time
+    failures: Annotated[int, Field(description="Executions that failed or timed out since the last success")]
+    quarantined_until: Annotated[Time | None, Field(description="It gets no new work before")]
 
 
 class ThingCreated(Answer):
@@ -170,6 +172,12 @@ class ThingChanged(Answer):
 
     updated: Literal[True] = True
     version: int
+
+
+class LetOut(Answer):
+    """The thing is not in quarantine, and its failures are forgotten."""
+
+    released: Literal[True] = True
 
 
 class TokenCreated(Answer):

@@ -39,9 +39,17 @@ from domain.timeout_config import TimeoutConfig
 from domain.waves import StagedRolloutConfig
 from domain.windows import MaintenanceWindow
 
+_RETRIES = ("jobExecutionsRetryConfig", "retryPolicyConfig")
+#: One way to ask for retries excludes the other.
+_ONE_WAY: dict[str, Any] = {
+    "not": {"required": list(_RETRIES), "properties": {name: {"type": "object"} for name in _RETRIES}}
+}
+
 
 class Configured(Request):
-    """The AWS members that go with jobs and templates alike."""
+    """The configurations that go with jobs and templates alike."""
+
+    model_config = ConfigDict(json_schema_extra=_ONE_WAY)
 
     timeout_config: TimeoutConfig | None = None
     abort_config: AbortConfig | None = None
@@ -74,7 +82,8 @@ class CreateJob(Configured):
                 {"required": ["document"], "properties": {"document": {"not": {"type": "null"}}}},
                 {"required": ["jobTemplateId"], "properties": {"jobTemplateId": {"type": "string"}}},
                 {"required": ["jobTemplateArn"], "properties": {"jobTemplateArn": {"type": "string"}}},
-            ]
+            ],
+            **_ONE_WAY,
         }
     )
 
@@ -143,9 +152,11 @@ class UpdateJob(Request):
                     "abort_config",
                     "job_executions_retry_config",
                     "job_executions_rollout_config",
+                    "retry_policy_config",
                     "priority",
                 )
-            ]
+            ],
+            **_ONE_WAY,
         }
     )
 
@@ -154,6 +165,7 @@ class UpdateJob(Request):
     abort_config: Annotated[AbortConfig | None, NOT_NULL] = None
     job_executions_retry_config: Annotated[RetryConfig | None, NOT_NULL] = None
     job_executions_rollout_config: Annotated[RolloutConfig | None, NOT_NULL] = None
+    retry_policy_config: Annotated[RetryPolicyConfig | None, NOT_NULL] = None
     priority: Annotated[Priority | None, NOT_NULL] = None
     presigned_url_config: NotHonoured = None
 
@@ -164,6 +176,7 @@ class UpdateJob(Request):
 
     @model_validator(mode="after")
     def _says_something(self) -> UpdateJob:
+        said_once(self.job_executions_retry_config, self.retry_policy_config)
         if not self.model_fields_set - {"presigned_url_config"}:
             raise ValueError("description is required (or timeoutConfig, or another configuration)")
         return self

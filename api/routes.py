@@ -172,6 +172,13 @@ THINGS: Final = (
         summary="Revoke all device tokens of a thing",
     ),
     Route(
+        POST,
+        f"{_THING}/release-from-quarantine",
+        "releaseThingFromQuarantine",
+        things.let_out,
+        summary="Let a thing out of quarantine and forget its failures",
+    ),
+    Route(
         GET,
         f"{_THING}/thing-groups",
         "listThingGroupsForThing",

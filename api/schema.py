@@ -91,6 +91,7 @@ class JobView(Answer):
     job_executions_retry_config: dict[str, Any]
     scheduling_config: dict[str, Any]
     staged_rollout_config: dict[str, Any]
+    retry_policy_config: dict[str, Any]
     excluded_targets: tuple[str, ...]
     priority: int
     exclusive_group: str | None
@@ -130,6 +131,7 @@ class TemplateView(Answer):
     abort_config: dict[str, Any]
     job_executions_retry_config: dict[str, Any]
     staged_rollout_config: dict[str, Any]
+    retry_policy_config: dict[str, Any]
     maintenance_windows: tuple[dict[str, Any], ...]
     priority: int
     exclusive_group: str | None

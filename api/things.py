@@ -9,6 +9,7 @@ from api.registry_schema import (
     ExpectedQuery,
     GotThing,
     GroupNames,
+    LetOut,
     ListThings,
     ThingChanged,
     ThingCreated,
@@ -40,7 +41,7 @@ async def create(call: Call[Nothing, CreateThing]) -> ThingCreated:
 
 async def get(call: Call[Nothing, Nothing]) -> GotThing:
     found = await call.store.read(things.get, call.path["thingName"])
-    return GotThing(thing=thing_view(found, call.options.arns))
+    return GotThing(thing=thing_view(found, call.options.arns, at=call.at))
 
 
 async def page(call: Call[ListThings, Nothing]) -> ThingList:
@@ -51,7 +52,7 @@ async def page(call: Call[ListThings, Nothing]) -> ThingList:
         max_results=call.query.max_results,
         next_token=call.query.next_token,
     )
-    views = tuple(thing_view(thing, call.options.arns) for thing in found.items)
+    views = tuple(thing_view(thing, call.options.arns, at=call.at) for thing in found.items)
     return ThingList(things=views, next_token=found.next_token)
 
 
@@ -85,6 +86,11 @@ async def revoke_tokens(call: Call[Nothing, Nothing]) -> TokensDeleted:
     name = call.path["thingName"]
     await call.store.read(things.get, name)
     return TokensDeleted(revoked=await call.store.write(tokens.revoke, name, at=call.at))
+
+
+async def let_out(call: Call[Nothing, Nothing]) -> LetOut:
+    await call.store.write(things.let_out, call.path["thingName"])
+    return LetOut()
 
 
 async def groups_of(call: Call[Paging, Nothing]) -> GroupNames:

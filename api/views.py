@@ -47,6 +47,7 @@ def job_view(job: Job, arns: Arns, *, extended: bool) -> JobView:
         job_executions_retry_config=_config(paced.job_executions_retry_config),
         scheduling_config=_config(paced.scheduling_config),
         staged_rollout_config=_config(paced.staged_rollout_config),
+        retry_policy_config=_config(paced.retry_policy_config),
         excluded_targets=job.excluded_targets,
         priority=job.priority,
         exclusive_group=job.exclusive_group,
@@ -77,6 +78,7 @@ def template_view(template: Template, arns: Arns) -> TemplateView:
         abort_config=_config(paced.abort_config),
         job_executions_retry_config=_config(paced.job_executions_retry_config),
         staged_rollout_config=_config(paced.staged_rollout_config),
+        retry_policy_config=_config(paced.retry_policy_config),
         priority=template.priority,
         exclusive_group=template.exclusive_group,
         maintenance_windows=tuple(
@@ -112,7 +114,8 @@ def summary(execution: Execution) -> ExecutionSummary:
     )
 
 
-def thing_view(thing: Thing, arns: Arns) -> ThingView:
+def thing_view(thing: Thing, arns: Arns, *, at: datetime) -> ThingView:
+    until = thing.quarantined_until
     return ThingView(
         thing_name=thing.thing_name,
         thing_arn=arns.thing(thing.thing_name),
@@ -121,6 +124,8 @@ def thing_view(thing: Thing, arns: Arns) -> ThingView:
         time_zone=thing.time_zone,
         version=thing.version,
         created_at=thing.created_at,
+        failures=thing.failures,
+        quarantined_until=until if until is not None and until > at else None,
     )
 
 

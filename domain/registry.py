@@ -45,6 +45,8 @@ class Thing:
     version: int = 1
     attributes: Mapping[str, str] = field(default_factory=dict)
     time_zone: str | None = None
+    failures: int = 0
+    quarantined_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

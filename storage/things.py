@@ -14,7 +14,7 @@ from domain import registry as rules
 from domain.errors import AlreadyExists, NotFound, ThingVersionMismatch
 from domain.names import thing_name as checked_name
 from domain.registry import Thing
-from storage import departures, tokens, zones
+from storage import departures, quarantine, tokens, zones
 from storage.departures import Departure, Kind
 from storage.millis import from_millis, to_millis
 from storage.pages import Page, cut, size, start
@@ -152,6 +152,11 @@ def update(
     return changed
 
 
+def let_out(connection: Connection, name: str) -> None:
+    """Let a thing out of quarantine and forget its failures. Raises ``NotFound``."""
+    quarantine.let_out(connection, key_of(connection, name))
+
+
 def delete(connection: Connection, name: str, *, expected_version: int | None = None, at: datetime) -> None:
     """Delete a thing: its tokens are void, its name is free, its pending executions become REMOVED.
 
@@ -189,4 +194,6 @@ def _thing(row: Any) -> Thing:
         version=row.version,
         attributes=from_json(row.attributes),
         time_zone=row.time_zone,
+        failures=row.failures,
+        quarantined_until=from_millis(row.quarantined_until),
     )
