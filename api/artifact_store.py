@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import Path
-from typing import Final
 from weakref import WeakValueDictionary
 
 from api.artifact_files import CHUNK, Contents, DiskFull, Taken, drafting, sweep_drafts
@@ -16,14 +15,11 @@ from domain.errors import InvalidRequest, JobsError
 from storage import artifacts
 from storage.store import Store
 
-#: What an upload may have by default, and what the ready agent takes at most.
-MAX_BYTES: Final = 4 * 1024**3
-
 
 class ArtifactStore:
     """The contents of one server's artifacts. ``drafts`` is a folder of its own for what is arriving."""
 
-    def __init__(self, contents: Contents, *, drafts: Path, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(self, contents: Contents, *, drafts: Path, max_bytes: int) -> None:
         self.contents = contents
         self._drafts = drafts
         self._max_bytes = max_bytes
@@ -52,7 +48,7 @@ class ArtifactStore:
     ) -> tuple[bool, Artifact]:
         """Take a content and name it; whether the name is new, and what it stands for.
 
-        Raises ``AlreadyExists``, ``InvalidRequest`` if the content is not what ``sha256`` says, ``Refusal`` for
+        Raises ``AlreadyExists``, ``InvalidRequest`` for another content than ``sha256`` says, ``Refusal`` for
         one that is too large for the setting or the disk. Whatever it raises, nothing is left.
         """
         self._refuse_large(length or 0)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from cli.agent import agent_command
+from cli.artifacts import artifacts_app
 from cli.demo import demo_command
 from cli.errors import OneLineErrors
 from cli.fleet import fleet_command
@@ -50,3 +51,4 @@ app.command("agent")(agent_command)
 app.command("new-key")(new_key_command)
 things_app.command("tokens")(tokens_command)
 app.add_typer(things_app)
+app.add_typer(artifacts_app)

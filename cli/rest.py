@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from http.client import InvalidURL
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from http.client import HTTPException, InvalidURL
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote
 from urllib.request import Request, urlopen
@@ -13,9 +15,16 @@ from urllib.request import Request, urlopen
 from cli.private import read_secret
 from domain.errors import JobsError
 
+#: Seconds that a server may need to put a large file in its place.
+_LONG: Final = 600
+
 
 class RestError(JobsError):
-    """The server answered with an error, or did not answer."""
+    """The server answered with an error, or did not answer; ``status`` is None then."""
+
+    def __init__(self, reason: str, status: int | None = None) -> None:
+        super().__init__(reason)
+        self.status = status
 
 
 class Rest:
@@ -33,19 +42,35 @@ class Rest:
 
     def call(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         """Return the answer's members. Raises ``RestError`` with the server's own words."""
-        headers = {"Content-Type": "application/json"}
+        data = None if body is None else json.dumps(body).encode()
+        with self._answer(method, path, data, {"Content-Type": "application/json"}) as answer:
+            return dict(json.load(answer))
+
+    def send(self, path: str, file: Any, size: int) -> dict[str, Any]:
+        """PUT what ``file`` reads; return the answer's members. Raises ``RestError``."""
+        headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
+        with self._answer("PUT", path, file, headers, seconds=_LONG) as answer:
+            return dict(json.load(answer))
+
+    def stream(self, path: str) -> AbstractContextManager[Any]:
+        """GET what is to be read piece by piece. Raises ``RestError``, also while it is read."""
+        return self._answer("GET", path, None, {})
+
+    @contextmanager
+    def _answer(
+        self, method: str, path: str, data: Any, headers: dict[str, str], *, seconds: float = 30
+    ) -> Iterator[Any]:
         if self._key is not None:
             headers["Authorization"] = f"Bearer {self._key}"
-        data = None if body is None else json.dumps(body).encode()
         request = Request(self._url + path, data=data, method=method, headers=headers)  # noqa: S310 - checked
         try:
-            with urlopen(request, timeout=30) as answer:  # noqa: S310
-                return dict(json.load(answer))
+            with urlopen(request, timeout=seconds) as answer:  # noqa: S310
+                yield answer
         except HTTPError as error:
-            raise RestError(_reason(error)) from error
+            raise RestError(_reason(error), error.code) from error
         except InvalidURL as error:
             raise RestError(f"--url {self._url!r} is not an http address: {error}") from None
-        except (URLError, OSError) as error:
+        except (URLError, ConnectionError, TimeoutError, HTTPException) as error:
             reason = getattr(error, "reason", error)
             raise RestError(f"no answer from {self._url}: {reason}") from error
 

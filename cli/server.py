@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from importlib.metadata import version
 from typing import Final
 
 import structlog
 
 from api.app import ApiOptions, build
+from api.artifact_store import ArtifactStore
 from api.server import ApiServer
 from broker.clock import Clock
 from broker.credentials import DeviceCredentials
@@ -22,9 +24,11 @@ from broker.mqtt import ExternalLink
 from broker.notifier import Notifier
 from broker.revocation import Revocation
 from broker.scheduler import Scheduler
+from cli.artifact_parts import artifact_parts, warn_of_loopback
 from cli.settings import Settings
 from domain.errors import Unavailable
 from domain.names import Arns
+from domain.quarantine import Quarantine
 from domain.registry import Registration
 from domain.topics import Topics
 from storage import timers
@@ -71,19 +75,23 @@ async def serving(settings: Settings) -> AsyncIterator[Server]:
     try:
         link = _link(settings, store)
         clock = Clock(not_before=await store.read(timers.newest))
+        kept, links = await artifact_parts(settings, store)
         engine = _engine(settings, store, link, clock)
         try:
             await link.start(engine.dispatcher)
             async with asyncio.TaskGroup() as tasks:
                 running = engine.run(tasks, store)
                 api = ApiServer(
-                    build(store, _api_options(settings, store, link, engine, clock)),
+                    build(store, _api_options(settings, store, link, engine, clock, kept=kept)),
                     settings.http_host,
                     settings.http_port,
                 )
                 await api.start()
                 try:
-                    yield Server(settings, store, link, api.port, clock)
+                    server = Server(settings, store, link, api.port, clock)
+                    links.base = settings.artifact_url or server.http_url
+                    warn_of_loopback(settings, links.base)
+                    yield server
                 finally:
                     await api.close()
                     await link.stop_intake()
@@ -148,12 +156,20 @@ async def _fail_with(store: Store) -> None:
     raise Unavailable("the disk failed under a commit; stopping, since nothing more can be promised")
 
 
+def _policy(settings: Settings) -> Policy:
+    period = timedelta(minutes=settings.quarantine_minutes)
+    return Policy(
+        Registration(settings.registration), quarantine=Quarantine(settings.quarantine_after, period)
+    )
+
+
 def _engine(settings: Settings, store: Store, link: Link, clock: Clock) -> Engine:
     topics = Topics(settings.topic_root)
-    dispatcher = Dispatcher(store, topics, clock=clock)
+    policy = _policy(settings)
+    dispatcher = Dispatcher(store, topics, clock=clock, policy=policy)
     notifier = Notifier(store, link, topics, clock=clock, replied=dispatcher.replied)
     dispatcher.greet, dispatcher.forget = notifier.greet, notifier.forget
-    scheduler = Scheduler(store, clock=clock, leap=clock.leap)
+    scheduler = Scheduler(store, clock=clock, leap=clock.leap, policy=policy)
     revocation = Revocation(store, link, clock=clock)
     store.listen(Signal.MARKS, notifier.wake)
     store.listen(Signal.AGENDA, scheduler.wake)
@@ -161,7 +177,9 @@ def _engine(settings: Settings, store: Store, link: Link, clock: Clock) -> Engin
     return Engine(dispatcher, notifier, scheduler, revocation)
 
 
-def _api_options(settings: Settings, store: Store, link: Link, engine: Engine, clock: Clock) -> ApiOptions:
+def _api_options(
+    settings: Settings, store: Store, link: Link, engine: Engine, clock: Clock, *, kept: ArtifactStore
+) -> ApiOptions:
     def ready() -> Mapping[str, bool]:
         ticked = engine.scheduler.last_tick_at
         return {
@@ -173,10 +191,11 @@ def _api_options(settings: Settings, store: Store, link: Link, engine: Engine, c
     key = settings.api_key
     return ApiOptions(
         arns=Arns(settings.partition, settings.region, settings.account),
-        policy=Policy(Registration(settings.registration)),
+        policy=_policy(settings),
         api_key=None if key is None else key.get_secret_value(),
         clock=clock,
         ready=ready,
         version=version("thingjobs"),
         links={},
+        artifacts=kept,
     )

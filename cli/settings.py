@@ -12,12 +12,22 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from cli.errors import UsageRefused
 from cli.private import PREFIX, read_secret
 from cli.sources import ConfigFile, StrictEnvironment
+from domain.artifacts import LONGEST_LINK, SHORTEST_LINK
+from domain.quarantine import LONGEST_MINUTES, MOST_FAILURES
 from domain.topics import DEFAULT_ROOT
+
+#: Bytes that an artifact may have by default; the ready agent takes no more.
+MAX_BYTES: Final = 4 * 1024**3
 
 #: Shorter keys can be guessed over the network; ``thingjobs new-key`` makes 43 random characters.
 SHORTEST_KEY: Final = 16
 
 Port = Annotated[int, Field(ge=0, le=65535)]
+WebUrl = Annotated[
+    str, Field(pattern=r"\Ahttps?://[A-Za-z0-9.:_\[\]-]+(/[A-Za-z0-9._~/-]*)?\z", max_length=512)
+]
+BUCKET_PATTERN: Final = "[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
+Bucket = Annotated[str, Field(pattern=rf"\A{BUCKET_PATTERN}\z")]
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["text", "json"]
 
@@ -57,11 +67,26 @@ class Settings(BaseSettings):
     broker_password: SecretStr | None = None
     broker_password_file: Path | None = None
 
+    artifact_store: Literal["local", "s3"] = "local"
+    artifact_max_bytes: Annotated[int, Field(ge=1)] = MAX_BYTES
+    artifact_url: WebUrl | None = None
+    artifact_link_seconds: Annotated[int, Field(ge=SHORTEST_LINK, le=LONGEST_LINK)] = LONGEST_LINK
+    s3_endpoint: WebUrl | None = None
+    s3_public_endpoint: WebUrl | None = None
+    s3_region: str = Field(default="us-east-1", pattern=r"\A[a-z0-9-]{1,32}\z")
+    s3_bucket: Bucket | None = None
+    s3_linked_buckets: str = Field(default="", pattern=rf"\A({BUCKET_PATTERN}(,{BUCKET_PATTERN})*)?\z")
+    s3_access_key_id: str | None = None
+    s3_secret_access_key: SecretStr | None = None
+    s3_secret_access_key_file: Path | None = None
+
     topic_root: str = Field(default=DEFAULT_ROOT, pattern=r"\A[^+#/\x00-\x1f]+(/[^+#/\x00-\x1f]+)*\z")
     partition: str = Field(default="aws", pattern=r"\Aaws[a-z-]*\z")
     region: str = Field(default="us-east-1", pattern=r"\A[a-z0-9-]{1,32}\z")
     account: str = Field(default="123456789012", pattern=r"\A[0-9]{12}\z")
     registration: Literal["auto", "strict"] = "auto"
+    quarantine_after: Annotated[int, Field(ge=0, le=MOST_FAILURES)] = 0
+    quarantine_minutes: Annotated[int, Field(ge=1, le=LONGEST_MINUTES)] = 60
 
     log_level: LogLevel = "info"
     log_format: LogFormat = "text"
@@ -82,7 +107,7 @@ class Settings(BaseSettings):
     @classmethod
     def _secrets_from_files(cls, values: dict[str, Any]) -> dict[str, Any]:
         read = {}
-        for name in ("api_key", "broker_password"):
+        for name in ("api_key", "broker_password", "s3_secret_access_key"):
             path = values.get(f"{name}_file")
             if path is None:
                 continue
@@ -115,6 +140,22 @@ class Settings(BaseSettings):
         if self.broker == "external" and self.broker_host is None:
             raise ValueError(f"{env_name('broker')}=external needs {env_name('broker_host')}")
         return self
+
+    @model_validator(mode="after")
+    def _s3_is_whole(self) -> Self:
+        if self.artifact_store == "s3" and self.s3_bucket is None:
+            raise ValueError(f"{env_name('artifact_store')}=s3 needs {env_name('s3_bucket')}")
+        if self.uses_s3 and (self.s3_access_key_id is None or self.s3_secret_access_key is None):
+            raise ValueError(
+                f"S3 needs {env_name('s3_access_key_id')} and {env_name('s3_secret_access_key')} "
+                f"(or {env_name('s3_secret_access_key_file')})"
+            )
+        return self
+
+    @property
+    def uses_s3(self) -> bool:
+        """Whether artifacts lie in S3 or documents may point there."""
+        return self.artifact_store == "s3" or bool(self.s3_linked_buckets)
 
 
 def env_name(field: str) -> str:
