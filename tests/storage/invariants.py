@@ -17,15 +17,18 @@ def check(store: SyncStore) -> None:
     """Raise ``AssertionError`` with the rows at fault."""
     counters_are_the_rows(store)
     versions_have_no_gaps(store)
+    acts_have_their_place(store)
     nothing(store, "two pending executions of one job on one thing", _TWICE)
     nothing(store, "a finished job with something left", _LEFT_OVER)
     nothing(store, "a SNAPSHOT job that should have ended", _NOT_ENDED)
     nothing(store, "a timer on an execution that does not run", _STRAY_TIMER)
     nothing(store, "a deadline that is not the earlier timer", _WRONG_DEADLINE)
+    nothing(store, "a timer that runs against what its thing cannot see", _HIDDEN_TIMER)
+    nothing(store, "a thing that would get work in quarantine", _TOO_EARLY)
     nothing(store, "a deleted thing that is still to do something", _GHOST)
-
     nothing(store, "two of one exclusive group at work on one thing", _AT_ONCE)
     nothing(store, "work in a zone that its job knows nothing of", _NOWHERE)
+
 
 def nothing(store: SyncStore, what: str, statement: str) -> None:
     found = store.rows(statement)
@@ -76,6 +79,27 @@ def versions_have_no_gaps(store: SyncStore) -> None:
         assert (last[0], last[2]) == (version, status), (job, thing, number, last)
 
 
+def acts_have_their_place(store: SyncStore) -> None:
+    """Every job begins with its creation, acts follow each other, each behind a transition of its own job."""
+    nothing(store, "acts of no job", "SELECT id FROM job_acts WHERE job NOT IN (SELECT id FROM jobs)")
+    told: dict[int, list[tuple]] = defaultdict(list)
+    for job, *act in store.rows("SELECT job, event, act, actor, thing FROM job_acts ORDER BY id"):
+        told[job].append(tuple(act))
+    own = defaultdict(set)
+    for job, event in store.rows("SELECT job, id FROM execution_events"):
+        own[job].add(event)
+    for job, status in store.rows("SELECT id, status FROM jobs"):
+        if status == "DELETION_IN_PROGRESS":
+            continue
+        acts = told[job]
+        assert [word for _, word, *_ in acts].count("CREATE") == 1, (job, acts)
+        assert acts[0][:2] == (0, "CREATE"), (job, acts)
+        assert {event for event, *_ in acts} <= own[job] | {0}, (job, acts)
+        assert all(one[0] <= other[0] for one, other in pairwise(acts)), (job, acts)
+        assert (status == "COMPLETED") <= ("COMPLETE" in {word for _, word, *_ in acts}), (job, acts)
+        assert all((word == "DELETE_EXECUTION") == (thing is not None) for _, word, _, thing in acts), acts
+
+
 _COUNTED = (
     "SELECT e.job, e.status, count(*) FROM executions e WHERE e.number {latest} "
     "(SELECT max(l.number) FROM executions l WHERE l.job = e.job AND l.thing = e.thing) "
@@ -94,11 +118,21 @@ _NOT_ENDED = (
     "SELECT id FROM jobs WHERE target_selection = 'SNAPSHOT' AND status = 'IN_PROGRESS' "
     "AND queued = 0 AND in_progress = 0 AND waiting = 0"
 )
-_STRAY_TIMER = "SELECT id FROM executions WHERE deadline_at IS NOT NULL AND status <> 'IN_PROGRESS'"
-_WRONG_DEADLINE = (
-    "SELECT id FROM executions WHERE deadline_at IS NOT "
-    "COALESCE(min(in_progress_deadline_at, step_deadline_at), in_progress_deadline_at, step_deadline_at)"
+_STRAY_TIMER = (
+    f"SELECT id FROM executions WHERE deadline_at IS NOT NULL AND status NOT IN {PENDING} "
+    "OR queued_deadline_at IS NOT NULL AND status <> 'QUEUED'"
 )
+_WRONG_DEADLINE = (
+    "SELECT id FROM executions WHERE deadline_at IS NOT CASE WHEN status = 'QUEUED' THEN queued_deadline_at "
+    "ELSE COALESCE(min(in_progress_deadline_at, step_deadline_at), "
+    "in_progress_deadline_at, step_deadline_at) END"
+)
+_HIDDEN_TIMER = (
+    "SELECT e.id FROM executions e JOIN jobs j ON j.id = e.job WHERE e.queued_deadline_at IS NOT NULL "
+    "AND (j.status IN ('SCHEDULED', 'PAUSED') "
+    "OR EXISTS (SELECT 1 FROM json_each(j.open_zones) z WHERE z.key = e.zone AND NOT z.value))"
+)
+_TOO_EARLY = "SELECT w.job, w.thing FROM waiting w JOIN things t ON t.id = w.thing WHERE w.ready_at < t.quarantined_until"
 _GHOST = (
     "SELECT t.id FROM things t WHERE t.deleted_at IS NOT NULL AND (t.notify_seq > t.notified_seq "
     "OR EXISTS (SELECT 1 FROM waiting w WHERE w.thing = t.id) "

@@ -45,6 +45,7 @@ class SyncStore:
 
     def __init__(self, path: Path, *, durable: bool = True) -> None:
         self.path, self.durable, self.now = path, durable, START
+        self.policy = AUTO
         self._open()
 
     def _open(self) -> None:
@@ -118,7 +119,7 @@ class SyncStore:
             topic = f"$aws/things/{thing}/jobs/{request}"
             payload = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
             parsed.append((topic, parse_request(TOPICS.parse(topic), payload, digest)))
-        answers = self.do(device.answer, [request for _, request in parsed], at=self.now)
+        answers = self.do(device.answer, [request for _, request in parsed], policy=self.policy, at=self.now)
         return [
             said(topic, *replies.render(topic, request, answer, at=self.now))
             for (topic, request), answer in zip(parsed, answers, strict=True)
@@ -138,7 +139,7 @@ class SyncStore:
     def tell(self) -> dict[str, dict[str, Any]]:
         """Tell every marked thing what it must be told; return it by thing and topic."""
         told: dict[str, dict[str, Any]] = {}
-        marked = self.do(marks.dirty, limit=500)
+        marked = self.do(marks.dirty, limit=500, at=self.now)
         for thing in marked:
             messages = told.setdefault(thing.thing_name, {})
             if thing.set_changed:
@@ -160,7 +161,13 @@ class SyncStore:
         done = self.see_out()
         while items := self.do(agenda.due, at=self.now):
             acted = [
-                self.do(pacing.act, item.job_key, next_deadline_at=item.deadline_at, at=self.now)
+                self.do(
+                    pacing.act,
+                    item.job_key,
+                    next_deadline_at=item.deadline_at,
+                    policy=self.policy,
+                    at=self.now,
+                )
                 for item in items
             ]
             done += sum(acted)
