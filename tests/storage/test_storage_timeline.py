@@ -228,6 +228,7 @@ def test_acts_are_forgotten_in_pieces(store: SyncStore, monkeypatch: pytest.Monk
     ]
     assert store.do(acts.forget, key) is False
     assert story(store, kind=Kind.ACT) == []
+    store.do(jobs.delete, "j", force=True, at=store.now)
 
 
 @pytest.mark.parametrize("newest", [False, True])
