@@ -31,6 +31,7 @@ from domain.details import status_details
 from domain.execution import Status
 from domain.job import JobStatus, TargetSelection
 from domain.pacing import Pacing
+from domain.presigned import PresignedUrlConfig
 from domain.retry import RetryConfig, said_once
 from domain.retry_policy import RetryPolicyConfig
 from domain.rollout import RolloutConfig
@@ -59,7 +60,7 @@ class Configured(Request):
     retry_policy_config: RetryPolicyConfig | None = None
     priority: Annotated[Priority | None, NOT_NULL] = None
     exclusive_group: Annotated[GroupName | None, NOT_NULL] = None
-    presigned_url_config: NotHonoured = None
+    presigned_url_config: PresignedUrlConfig | None = None
 
     @model_validator(mode="after")
     def _retries_are_said_once(self) -> Configured:
@@ -153,6 +154,7 @@ class UpdateJob(Request):
                     "job_executions_retry_config",
                     "job_executions_rollout_config",
                     "retry_policy_config",
+                    "presigned_url_config",
                     "priority",
                 )
             ],
@@ -167,7 +169,7 @@ class UpdateJob(Request):
     job_executions_rollout_config: Annotated[RolloutConfig | None, NOT_NULL] = None
     retry_policy_config: Annotated[RetryPolicyConfig | None, NOT_NULL] = None
     priority: Annotated[Priority | None, NOT_NULL] = None
-    presigned_url_config: NotHonoured = None
+    presigned_url_config: Annotated[PresignedUrlConfig | None, NOT_NULL] = None
 
     @property
     def pacing(self) -> Pacing:
@@ -177,7 +179,7 @@ class UpdateJob(Request):
     @model_validator(mode="after")
     def _says_something(self) -> UpdateJob:
         said_once(self.job_executions_retry_config, self.retry_policy_config)
-        if not self.model_fields_set - {"presigned_url_config"}:
+        if not self.model_fields_set:
             raise ValueError("description is required (or timeoutConfig, or another configuration)")
         return self
 

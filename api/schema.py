@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, computed_field
+from pydantic import computed_field
 
 from api.fields import Time
 from api.shapes import Answer
@@ -92,6 +92,7 @@ class JobView(Answer):
     scheduling_config: dict[str, Any]
     staged_rollout_config: dict[str, Any]
     retry_policy_config: dict[str, Any]
+    presigned_url_config: dict[str, Any]
     excluded_targets: tuple[str, ...]
     priority: int
     exclusive_group: str | None
@@ -126,7 +127,7 @@ class TemplateView(Answer):
     description: str
     created_at: Time
     timeout_config: dict[str, Any]
-    presigned_url_config: dict[str, Any] = Field(default_factory=dict)
+    presigned_url_config: dict[str, Any]
     job_executions_rollout_config: dict[str, Any]
     abort_config: dict[str, Any]
     job_executions_retry_config: dict[str, Any]

@@ -9,6 +9,7 @@ from pydantic import ValidationError, model_validator
 from domain.abort import AbortConfig
 from domain.config import Config
 from domain.errors import InvalidRequest
+from domain.presigned import PresignedUrlConfig
 from domain.retry import RetryConfig, said_once
 from domain.retry_policy import RetryPolicyConfig
 from domain.rollout import RolloutConfig
@@ -25,6 +26,7 @@ class Pacing(Config):
     scheduling_config: SchedulingConfig | None = None
     staged_rollout_config: StagedRolloutConfig | None = None
     retry_policy_config: RetryPolicyConfig | None = None
+    presigned_url_config: PresignedUrlConfig | None = None
 
     @model_validator(mode="after")
     def _retries_are_said_once(self) -> Pacing:

@@ -116,7 +116,6 @@ def test_timeout_config_is_kept_a28(door):
 @pytest.mark.parametrize(
     "member",
     [
-        "presignedUrlConfig",
         "documentParameters",
         "documentSource",
         "destinationPackageVersions",
