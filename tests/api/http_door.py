@@ -173,7 +173,9 @@ class Door:
     def device(self, thing: str, operation: Operation, job: str | None = None, **said: Any) -> Any:
         """Let a thing speak: the verb behind the MQTT door."""
         request = Request(thing_name=thing, operation=operation, job_id=job, **said)
-        return self.run(self.store.write(device.answer, [request], at=self.at))[0]
+        return self.run(self.store.write(device.answer, [request], policy=self._options.policy, at=self.at))[
+            0
+        ]
 
     def job(self, *targets: str, **more: Any) -> str:
         """Create a job and return its id."""

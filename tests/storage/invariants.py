@@ -26,6 +26,8 @@ def check(store: SyncStore) -> None:
     nothing(store, "a timer that runs against what its thing cannot see", _HIDDEN_TIMER)
     nothing(store, "a thing that would get work in quarantine", _TOO_EARLY)
     nothing(store, "a deleted thing that is still to do something", _GHOST)
+    nothing(store, "a sweep of what is not there, or of another kind", _STRAY_SWEEP)
+    nothing(store, "what no target of a continuous job covers, and no sweep is for it", _ORPHANED)
     nothing(store, "two of one exclusive group at work on one thing", _AT_ONCE)
     nothing(store, "work in a zone that its job knows nothing of", _NOWHERE)
 
@@ -132,12 +134,30 @@ _HIDDEN_TIMER = (
     "AND (j.status IN ('SCHEDULED', 'PAUSED') "
     "OR EXISTS (SELECT 1 FROM json_each(j.open_zones) z WHERE z.key = e.zone AND NOT z.value))"
 )
-_TOO_EARLY = "SELECT w.job, w.thing FROM waiting w JOIN things t ON t.id = w.thing WHERE w.ready_at < t.quarantined_until"
+_TOO_EARLY = (
+    "SELECT w.job, w.thing FROM waiting w JOIN things t ON t.id = w.thing "
+    "WHERE t.quarantined_until > w.ready_at"
+)
 _GHOST = (
-    "SELECT t.id FROM things t WHERE t.deleted_at IS NOT NULL AND (t.notify_seq > t.notified_seq "
-    "OR EXISTS (SELECT 1 FROM waiting w WHERE w.thing = t.id) "
-    "OR EXISTS (SELECT 1 FROM group_members m WHERE m.thing = t.id) "
-    f"OR EXISTS (SELECT 1 FROM executions e WHERE e.thing = t.id AND e.status IN {PENDING}))"
+    "SELECT t.id FROM things t WHERE t.deleted_at IS NOT NULL "
+    "AND (EXISTS (SELECT 1 FROM group_members m WHERE m.thing = t.id) OR t.sweep = '' AND ("
+    "t.notify_seq > t.notified_seq OR EXISTS (SELECT 1 FROM waiting w WHERE w.thing = t.id) "
+    f"OR EXISTS (SELECT 1 FROM executions e WHERE e.thing = t.id AND e.status IN {PENDING})))"
+)
+_STRAY_SWEEP = (
+    "SELECT id, name, sweep FROM things WHERE sweep <> '' AND (sweep = 'DELETE') <> (deleted_at IS NOT NULL) "
+    "UNION ALL SELECT id, name, sweep FROM thing_groups WHERE sweep <> '' AND (sweep <> 'DELETE' "
+    "OR parent IS NOT NULL OR id IN (SELECT parent FROM thing_groups))"
+)
+_ORPHANED = (
+    'WITH RECURSIVE up(thing, id) AS (SELECT thing, "group" FROM group_members UNION '
+    "SELECT u.thing, g.parent FROM up u JOIN thing_groups g ON g.id = u.id WHERE g.parent IS NOT NULL), "
+    f"held(job, thing) AS (SELECT job, thing FROM executions WHERE status IN {PENDING} UNION "
+    "SELECT job, thing FROM waiting) SELECT h.job, h.thing FROM held h JOIN jobs j ON j.id = h.job "
+    "JOIN things t ON t.id = h.thing WHERE j.target_selection = 'CONTINUOUS' AND t.sweep = '' AND j.status IN "
+    "('IN_PROGRESS', 'SCHEDULED', 'PAUSED', 'WAITING_FOR_APPROVAL') AND NOT EXISTS (SELECT 1 FROM "
+    "job_targets x WHERE x.job = h.job AND NOT x.excluded AND (x.thing = h.thing "
+    'OR x."group" IN (SELECT u.id FROM up u WHERE u.thing = h.thing)))'
 )
 _AT_ONCE = (
     "SELECT e.thing, j.exclusive_group FROM executions e JOIN jobs j ON j.id = e.job "
