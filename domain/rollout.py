@@ -113,8 +113,8 @@ def allowance(
     """Return what may go out at ``at``. A minute's executions may go out at once when it begins.
 
     Never more than the rate in the minute that a release belongs to; a clock that was set back keeps the
-    running minute, so that no minute is counted twice.
+    running minute, so that no minute is counted twice. What goes out in a minute raises the rate of the next.
     """
     current = minute if minute is not None and at < minute.began_at + MINUTE else Minute(at, 0)
-    left = rate(config, notified=notified, succeeded=succeeded) - current.released
+    left = rate(config, notified=notified - current.released, succeeded=succeeded) - current.released
     return Allowance(max(0, left), current, current.began_at + MINUTE)

@@ -40,23 +40,37 @@ def create(connection: Connection, job: NewJob, *, policy: Policy, actor: str = 
     template, ``UnknownTarget``, ``InvalidRequest``.
     """
     orders.check_token(job.client_token)
-    wanted_id = None if job.job_id is None else checked_job_id(job.job_id)
+    if job.job_id is not None:
+        checked_job_id(job.job_id)
     digest = orders.digest(job)
     existing = orders.existing(connection, job, digest)
     if existing is not None:
         return get(connection, existing)
+    key = lay_out(connection, job, policy=policy, actor=actor, at=at)
+    act(connection, key, at=at)
+    raise_after_commit(connection, Signal.EVENTS)
+    return _job(connection, connection.execute(_BY_KEY, {"key": key}).one())
+
+
+_BY_KEY: Final = text("SELECT * FROM jobs WHERE id = :key")
+
+
+def lay_out(connection: Connection, job: NewJob, *, policy: Policy, actor: str = "", at: datetime) -> int:
+    """Write a new job and put its things into the waiting list; return its key. Nothing goes out yet.
+
+    Raises what ``create`` does, but ``AlreadyExists``.
+    """
     document, description, timeouts, paced = orders.content(connection, job)
     priority, exclusive_group = orders.rank(connection, job)
     if paced.scheduling_config is not None:
         schedule.check(paced.scheduling_config, job.target_selection, at=at, lead=policy.schedule_lead)
     resolved = targets.resolve(connection, job.targets, policy=policy, at=at)
     excluded = targets.exclusions(connection, job.excluded_targets, at=at)
-    job_id = wanted_id or str(uuid4())
     key = int(
         connection.execute(
             _INSERT,
             {
-                "job_id": job_id,
+                "job_id": job.job_id or str(uuid4()),
                 "target_selection": job.target_selection.value,
                 "document": document,
                 "description": description,
@@ -67,7 +81,7 @@ def create(connection: Connection, job: NewJob, *, policy: Policy, actor: str = 
                 "priority": priority,
                 "exclusive_group": exclusive_group,
                 "client_token": job.client_token,
-                "digest": digest,
+                "digest": orders.digest(job),
                 "target_count": len(resolved),
                 "at": to_millis(at),
             },
@@ -78,9 +92,7 @@ def create(connection: Connection, job: NewJob, *, policy: Policy, actor: str = 
     targets.add(connection, key, excluded, first=len(resolved), excluded=True)
     waves.begin(connection, key, paced.staged_rollout_config or UNSTAGED, at=at)
     targets.latch(connection, key, resolved)
-    act(connection, key, at=at)
-    raise_after_commit(connection, Signal.EVENTS)
-    return get(connection, job_id)
+    return key
 
 
 _INSERT: Final = text(
@@ -175,7 +187,9 @@ def update(
     job = get(connection, job_id)
     if job.status is JobStatus.DELETION_IN_PROGRESS:
         raise WrongJobState(f"Job {job_id} is being deleted")
-    configures = timeout_config is not None or pacing != UNPACED or priority is not None
+    # How long links are good for may change even then (contract 4.2).
+    paces = pacing.model_fields_set - {"presigned_url_config"}
+    configures = timeout_config is not None or paces or priority is not None
     if configures and job.status not in rules.OPEN:
         raise WrongJobState(f"Job {job_id} is {job.status}; its configuration cannot change any more")
     retry = pacing.job_executions_retry_config

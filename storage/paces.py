@@ -33,6 +33,8 @@ COLUMNS: Final = ", ".join(
         "wave",
         "open_zones",
         "forgiven",
+        "priority",
+        "exclusive_group",
         *COUNTERS.values(),
         *SUPERSEDED.values(),
     )

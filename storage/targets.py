@@ -9,13 +9,14 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, text
 
-from domain.errors import InvalidRequest, JobsError, UnknownTarget
+from domain.errors import Conflict, InvalidRequest, JobsError, UnknownTarget
 from domain.job import MAX_TARGETS
 from domain.names import Target, parse_target
 from domain.registry import Registration
-from storage import waiting
+from storage import dynamic, waiting
 from storage.lists import bound, ints, texts
 from storage.millis import to_millis
+from storage.nesting import DESCENDANTS
 from storage.policy import Policy
 
 
@@ -43,7 +44,7 @@ def resolve(
     things = thing_keys(connection, (t.name for _, t in parsed if t.kind != "thinggroup"))
     groups = group_keys(connection, (t.name for _, t in parsed if t.kind != "thing" and t.name not in things))
     groups.update(group_keys(connection, (t.name for _, t in parsed if t.kind == "thinggroup")))
-    _refuse_departing(connection, groups.values())
+    _refuse_unsettled(connection, groups.values())
     unknown = [t for _, t in parsed if _is_unknown(t, things, groups)]
     things.update(_register(connection, unknown, policy=policy, at=at))
     found: dict[tuple[int | None, int | None], Resolved] = {}
@@ -54,14 +55,16 @@ def resolve(
     return list(found.values())
 
 
-def _refuse_departing(connection: Connection, groups: Iterable[int]) -> None:
+def _refuse_unsettled(connection: Connection, groups: Iterable[int]) -> None:
     statement = text(
-        f"SELECT g.name FROM {ints(connection, 'keys')} k CROSS JOIN thing_groups g "
-        "WHERE g.id = k.v AND g.sweep <> '' ORDER BY g.name LIMIT 1"
+        f"SELECT g.name, g.sweep FROM {ints(connection, 'keys')} k CROSS JOIN thing_groups g "
+        "WHERE g.id = k.v AND (g.sweep <> '' OR g.built_to IS NOT NULL) ORDER BY g.name LIMIT 1"
     )
-    name = connection.execute(statement, {"keys": bound(connection, sorted(groups))}).scalar()
-    if name is not None:
-        raise UnknownTarget(f"targets: thing group {name!r} is being deleted")
+    row = connection.execute(statement, {"keys": bound(connection, sorted(groups))}).one_or_none()
+    if row is not None and row.sweep:
+        raise UnknownTarget(f"targets: thing group {row.name!r} is being deleted")
+    if row is not None:
+        raise Conflict(f"targets: thing group {row.name!r} is still being built; try again when it is ACTIVE")
 
 
 def exclusions(connection: Connection, targets: Sequence[str], *, at: datetime) -> list[Resolved]:
@@ -108,7 +111,9 @@ def register(connection: Connection, names: Iterable[str], *, at: datetime) -> d
     connection.execute(
         _INSERT_THING, [{"name": name, "thing_id": str(uuid4()), "at": created} for name in wanted]
     )
-    return thing_keys(connection, wanted)
+    keys = thing_keys(connection, wanted)
+    dynamic.registered(connection, sorted(keys.values()), at=at)
+    return keys
 
 
 def thing_keys(connection: Connection, names: Iterable[str]) -> dict[str, int]:
@@ -159,18 +164,6 @@ def add(
         )
 
 
-#: A group and everything below it.
-DESCENDANTS: Final = (
-    "WITH RECURSIVE below(id) AS (SELECT v FROM {roots} r UNION "
-    "SELECT g.id FROM thing_groups g JOIN below b ON g.parent = b.id) "
-)
-#: A group and everything above it.
-ANCESTORS: Final = (
-    "WITH RECURSIVE above(id) AS (SELECT v FROM {roots} r UNION "
-    "SELECT g.parent FROM thing_groups g JOIN above a ON g.id = a.id WHERE g.parent IS NOT NULL) "
-)
-
-
 #: What a job's exclusions name, and what is in the groups among them.
 _BARRED: Final = (
     'barred(id) AS (SELECT x."group" FROM job_targets x WHERE x.job = :job AND x.excluded '
@@ -182,22 +175,54 @@ _NOT_BARRED: Final = (
 )
 
 
+#: The things that targets cover, as ``c``.
+_COVERED: Final = (
+    "(SELECT k.v AS thing FROM {things} k "
+    'UNION SELECT m.thing FROM below b JOIN group_members m ON m."group" = b.id) c '
+)
+
+
 def latch(connection: Connection, job_key: int, resolved: Sequence[Resolved]) -> int:
     """Put the things these targets cover in the job's waiting list; return how many are new there.
 
     A thing that has an execution of this job which is no longer to be repeated (pending or ended) is left
     out; one that was REMOVED may come back. So is what the job's exclusions name.
     """
-    return waiting.put(
-        connection,
-        job_key,
-        f"{DESCENDANTS.format(roots=ints(connection, 'groups')).rstrip()}, {_BARRED}"
-        f"SELECT c.thing FROM (SELECT k.v AS thing FROM {ints(connection, 'things')} k "
-        'UNION SELECT m.thing FROM below b JOIN group_members m ON m."group" = b.id) c '
-        "WHERE NOT EXISTS (SELECT 1 FROM executions p WHERE p.job = :job AND p.thing = c.thing "
-        f"AND p.status <> 'REMOVED') AND {_NOT_BARRED}",
-        {
-            "groups": bound(connection, [r.group for r in resolved if r.group is not None]),
-            "things": bound(connection, [r.thing for r in resolved if r.thing is not None]),
-        },
+    source = (
+        f"SELECT c.thing FROM {_COVERED} WHERE NOT EXISTS (SELECT 1 FROM executions p WHERE p.job = :job "
+        f"AND p.thing = c.thing AND p.status <> 'REMOVED') AND {_NOT_BARRED}"
     )
+    return waiting.put(connection, job_key, *_of_targets(connection, source, resolved))
+
+
+def of_job(connection: Connection, job_key: int) -> list[Resolved]:
+    """Return the targets of a job, its exclusions not among them."""
+    rows = connection.execute(
+        text(
+            'SELECT text, thing, "group" FROM job_targets WHERE job = :job AND NOT excluded ORDER BY position'
+        ),
+        {"job": job_key},
+    )
+    return [Resolved(row.text, row.thing, row.group) for row in rows]
+
+
+def barred(connection: Connection, job_key: int, resolved: Sequence[Resolved]) -> list[str]:
+    """Return the names of the things that these targets cover and the job's exclusions take out again."""
+    source, parameters = _of_targets(
+        connection,
+        f"SELECT t.name FROM {_COVERED} CROSS JOIN things t WHERE t.id = c.thing AND t.deleted_at IS NULL "
+        f"AND NOT ({_NOT_BARRED}) ORDER BY t.id",
+        resolved,
+    )
+    return list(connection.execute(text(source), {**parameters, "job": job_key}).scalars())
+
+
+def _of_targets(
+    connection: Connection, statement: str, resolved: Sequence[Resolved]
+) -> tuple[str, dict[str, object]]:
+    """Return a statement over what targets cover with all it refers to, and what to bind for it."""
+    below = DESCENDANTS.format(roots=ints(connection, "groups")).rstrip()
+    return f"{below}, {_BARRED}{statement.format(things=ints(connection, 'things'))}", {
+        "groups": bound(connection, [r.group for r in resolved if r.group is not None]),
+        "things": bound(connection, [r.thing for r in resolved if r.thing is not None]),
+    }
