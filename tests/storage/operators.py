@@ -38,8 +38,8 @@ class Operators(RuleBasedStateMachine):
         self.store.group("g")
         self.store.group("h", parent="g")
         self.join("h", THINGS[:2])
-        self.create(job="a", names=THINGS[1:5], group=None, continuous=False, minutes=2)
-        self.create(job="b", names=THINGS[:1], group="g", continuous=True, minutes=None)
+        self.create(job="a", names=THINGS[1:5], group=None, continuous=False, minutes=2, exclusive="x")
+        self.create(job="b", names=THINGS[:1], group="g", continuous=True, minutes=None, exclusive="x")
         for thing in ("t1", "t2"):
             self.store.ask(thing, "start-next")
             self.model.start(self.model.visible(self.model.devices[thing])[0], "IN_PROGRESS", None, None)
