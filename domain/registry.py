@@ -29,9 +29,11 @@ class Registration(StrEnum):
 
 
 class GroupStatus(StrEnum):
-    """Whether a group can be joined and targeted, or its members are being seen out."""
+    """Whether a group can be targeted, its query goes over all things, or its members are being seen out."""
 
     ACTIVE = "ACTIVE"
+    BUILDING = "BUILDING"
+    REBUILDING = "REBUILDING"
     DELETION_IN_PROGRESS = "DELETION_IN_PROGRESS"
 
 
@@ -47,12 +49,16 @@ class Thing:
     time_zone: str | None = None
     failures: int = 0
     quarantined_until: datetime | None = None
+    connected: bool = False
+    connection_changed_at: datetime | None = None
+    last_seen_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """A static set of things; it may lie inside one other group.
+    """A set of things: those that were put there, or with a ``query`` those that meet it.
 
+    A static group may lie inside one other static group.
     ``time_zone`` is that of those members that have none of their own.
     """
 
@@ -63,6 +69,7 @@ class Group:
     description: str | None = None
     parent_name: str | None = None
     time_zone: str | None = None
+    query: str | None = None
     status: GroupStatus = GroupStatus.ACTIVE
 
 

@@ -13,15 +13,17 @@ from domain import job as job_rules
 from domain.errors import AlreadyExists, Conflict, InvalidRequest, NotFound, ThingVersionMismatch
 from domain.names import group_name as checked_name
 from domain.names import thing_name as checked_thing_name
+from domain.query import parse
 from domain.registry import MAX_DEPTH, MAX_MEMBERS_A_CALL, Group, GroupStatus, Registration
 from domain.registry import time_zone as checked_time_zone
-from storage import departures, membership
+from storage import departures, dynamic, membership
 from storage.departures import Departure, Kind
 from storage.lists import bound, ints
 from storage.millis import from_millis, to_millis
+from storage.nesting import ANCESTORS, DESCENDANTS
 from storage.pages import Page, cut, size, start
 from storage.policy import Policy
-from storage.targets import ANCESTORS, DESCENDANTS, register, thing_keys
+from storage.targets import register, thing_keys
 
 _SELECT: Final = (
     "SELECT g.*, p.name AS parent_name FROM thing_groups g LEFT JOIN thing_groups p ON p.id = g.parent"
@@ -35,24 +37,31 @@ def create(
     description: str | None = None,
     parent_name: str | None = None,
     time_zone: str | None = None,
+    query: str | None = None,
     at: datetime,
 ) -> Group:
-    """Create a group; the same again with the same content is no error.
+    """Create a group; the same again with the same content is no error. With a query it is a dynamic one.
 
-    Raises ``AlreadyExists``, ``NotFound`` for the parent, ``InvalidRequest`` when nested too deep.
+    Raises ``AlreadyExists``, ``NotFound`` for the parent, ``Conflict`` for one that holds no groups or when
+    there are too many dynamic ones, ``InvalidRequest`` for a query and when nested too deep.
     """
     checked_name(name)
     if description is not None:
         job_rules.text("description", description)
     zone = None if time_zone is None else checked_time_zone(time_zone)
-    parent = None if parent_name is None else _key_to_change(connection, parent_name)
+    if query is not None:
+        parse(query)
+    if parent_name is not None and query is not None:
+        raise InvalidRequest("a dynamic group lies in no other: give queryString or parentGroupName")
+    parent = None if parent_name is None else _key_of_static(connection, parent_name)
     if parent is not None and _depth(connection, parent) >= MAX_DEPTH:
         raise InvalidRequest(f"parentGroupName {parent_name}: groups nest at most {MAX_DEPTH} deep")
     row = _row(connection, name)
     if row is not None:
         group = _group(row)
         _refuse_departing(group)
-        if (group.description, group.parent_name, group.time_zone) != (description, parent_name, zone):
+        kept = (group.description, group.parent_name, group.time_zone, group.query)
+        if kept != (description, parent_name, zone, query):
             raise AlreadyExists(f"Thing group {name} already exists with other content")
         return group
     connection.execute(
@@ -69,6 +78,8 @@ def create(
             "at": to_millis(at),
         },
     )
+    if query is not None:
+        dynamic.begin(connection, key_of(connection, name), query, at=at)
     return get(connection, name)
 
 
@@ -80,9 +91,12 @@ def key_of(connection: Connection, name: str) -> int:
     return int(key)
 
 
-def _key_to_change(connection: Connection, name: str) -> int:
-    """Return the key of a group that stays, or raise ``NotFound``, ``Conflict``."""
-    _refuse_departing(get(connection, name))
+def _key_of_static(connection: Connection, name: str) -> int:
+    """Return the key of a static group that stays, or raise ``NotFound``, ``Conflict``."""
+    group = get(connection, name)
+    _refuse_departing(group)
+    if group.query is not None:
+        raise Conflict(f"Thing group {name} is dynamic: its query alone decides what is in it")
     return key_of(connection, name)
 
 
@@ -131,14 +145,16 @@ def update(
     expected_version: int | None = None,
     at: datetime,
 ) -> Group:
-    """Change a group's ``description`` or ``time_zone``, None takes away; its version rises by one.
+    """Change ``description``, ``time_zone`` (None takes away) or ``query``; the version rises by one.
 
     Another zone holds for what its members have yet to wait for, not for what waits already.
     """
-    del at
     group = get(connection, name)
     _refuse_departing(group)
     _expect(group, expected_version)
+    query = changes.get("query", group.query)
+    if query != group.query and None in (query, group.query):
+        raise Conflict(f"Thing group {name} is {'static' if group.query is None else 'dynamic'} and stays so")
     description = changes.get("description", group.description)
     if description is not None:
         job_rules.text("description", description)
@@ -150,6 +166,8 @@ def update(
         ),
         {"d": description, "zone": None if zone is None else checked_time_zone(zone), "name": name},
     )
+    if query is not None and query != group.query:
+        dynamic.change(connection, key_of(connection, name), query, at=at)
     return get(connection, name)
 
 
@@ -179,9 +197,9 @@ def add(connection: Connection, name: str, things: Sequence[str], *, policy: Pol
     """Put things into a group; return how many were not in it before.
 
     Unknown things are registered, unless the policy is strict (``NotFound`` then). Raises ``Conflict`` for a
-    group that is being deleted, and while thousands of the things are still leaving another one.
+    group that is dynamic or being deleted, and while thousands of the things are still leaving another one.
     """
-    key = _key_to_change(connection, name)
+    key = _key_of_static(connection, name)
     keys = _members(things)
     found = thing_keys(connection, keys)
     missing = [thing for thing in keys if thing not in found]
@@ -193,7 +211,9 @@ def add(connection: Connection, name: str, things: Sequence[str], *, policy: Pol
 
 
 def remove(connection: Connection, name: str, things: Sequence[str], *, at: datetime) -> int:
-    """Take things out of a group; return how many were in it."""
+    """Take things out of a group; return how many were in it. Raises ``Conflict`` for a dynamic one."""
+    if get(connection, name).query is not None:
+        raise Conflict(f"Thing group {name} is dynamic: its query alone decides what is in it")
     key = key_of(connection, name)
     found = thing_keys(connection, _members(things))
     return membership.leave(connection, key, sorted(found.values()), at=at)
@@ -276,5 +296,6 @@ def _group(row: Any) -> Group:
         description=row.description,
         parent_name=row.parent_name,
         time_zone=row.time_zone,
-        status=GroupStatus.DELETION_IN_PROGRESS if row.sweep else GroupStatus.ACTIVE,
+        query=row.query,
+        status=GroupStatus.DELETION_IN_PROGRESS if row.sweep else dynamic.status_of(row.built_to),
     )

@@ -10,8 +10,8 @@ from sqlalchemy import Connection, text
 
 from storage import departures, waiting
 from storage.lists import bound, ints
+from storage.nesting import ANCESTORS
 from storage.tables import OPEN_SQL
-from storage.targets import ANCESTORS
 
 #: The continuous jobs that follow a group or one that contains it.
 _FOLLOWERS: Final = (

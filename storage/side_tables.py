@@ -1,8 +1,19 @@
-"""The tables beside jobs and executions: waves, values per thing, operators' acts, artifacts."""
+"""The tables beside jobs and executions: waves, values per thing, operators' acts, artifacts, tokens, templates."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Table, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
 
 from domain.execution import Status
 from storage.columns import Key, Millis, metadata
@@ -72,5 +83,38 @@ artifacts = Table(
     Column("size", BigInteger, nullable=False),
     Column("content_type", Text, nullable=False),
     Column("created_at", Millis, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+#: What devices show at the broker's door.
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", Key, primary_key=True),
+    # The public half of the token; the secret half is stored as its hash only.
+    Column("name", Text, nullable=False, unique=True),
+    Column("digest", LargeBinary, nullable=False),
+    Column("thing", Key, ForeignKey("things.id"), nullable=False, index=True),
+    Column("created_at", Millis, nullable=False),
+    Column("revoked_at", Millis, index=True),
+    sqlite_autoincrement=True,
+)
+
+templates = Table(
+    "templates",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("template_id", Text, nullable=False),
+    Column("version", Integer, nullable=False, server_default="1"),
+    Column("document", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    # JSON Schema of the parameters that the document's placeholders name.
+    Column("parameters", Text, nullable=False, server_default="{}"),
+    Column("timeout_config", Text, nullable=False, server_default="{}"),
+    Column("pacing", Text, nullable=False, server_default="{}"),
+    Column("priority", Integer, nullable=False, server_default="0"),
+    Column("exclusive_group", Text),
+    Column("created_at", Millis, nullable=False),
+    UniqueConstraint("template_id", "version"),
     sqlite_autoincrement=True,
 )

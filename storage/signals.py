@@ -15,6 +15,7 @@ class Signal(StrEnum):
     AGENDA = "agenda"
     REVOKED = "revoked"
     EVENTS = "events"
+    REGISTERED = "registered"
 
 
 _KEY: Final = "thingjobs.signals"

@@ -22,7 +22,7 @@ from sqlalchemy import (
 from domain.execution import Status
 from domain.job import OPEN
 from storage.columns import Key, Millis, metadata
-from storage.side_tables import artifacts, job_acts, job_values, job_waves
+from storage.side_tables import artifacts, job_acts, job_values, job_waves, templates, tokens
 
 __all__ = [
     "COUNTERS",
@@ -34,6 +34,8 @@ __all__ = [
     "job_values",
     "job_waves",
     "metadata",
+    "templates",
+    "tokens",
 ]
 
 #: The column of ``jobs`` that counts the executions of each status.
@@ -104,6 +106,12 @@ Index(
     postgresql_where=text("sweep <> ''"),
 )
 Index(
+    "ix_things_connected",
+    things.c.last_seen_at,
+    sqlite_where=text("connected"),
+    postgresql_where=text("connected"),
+)
+Index(
     "ix_things_quarantined_until",
     things.c.quarantined_until,
     sqlite_where=text("quarantined_until IS NOT NULL"),
@@ -122,9 +130,9 @@ thing_groups = Table(
     Column("created_at", Millis, nullable=False),
     # The zone of those members that have none of their own.
     Column("time_zone", Text),
-    # A dynamic group follows a query; up to which thing its first pass has come (null: it is through).
+    # A dynamic group follows a query; how far its pass over all things has come (null: it is through).
     Column("query", Text),
-    Column("built_to", Key),
+    Column("built_to", Text),
     # What a delete still has to do: '' when nothing.
     Column("sweep", Text, nullable=False, server_default=""),
     sqlite_autoincrement=True,
@@ -135,6 +143,13 @@ Index(
     thing_groups.c.id,
     sqlite_where=text("sweep <> ''"),
     postgresql_where=text("sweep <> ''"),
+)
+
+Index(
+    "ix_thing_groups_query",
+    thing_groups.c.id,
+    sqlite_where=text("query IS NOT NULL"),
+    postgresql_where=text("query IS NOT NULL"),
 )
 
 group_members = Table(
@@ -317,37 +332,5 @@ execution_events = Table(
     Column("status_details", Text, nullable=False, server_default="{}"),
     Index("ix_execution_events_job_thing_id", "job", "thing", "id"),
     Index("ix_execution_events_job_id", "job", "id"),
-    sqlite_autoincrement=True,
-)
-
-templates = Table(
-    "templates",
-    metadata,
-    Column("id", Key, primary_key=True),
-    Column("template_id", Text, nullable=False),
-    Column("version", Integer, nullable=False, server_default="1"),
-    Column("document", Text, nullable=False),
-    Column("description", Text, nullable=False),
-    # JSON Schema of the parameters that the document's placeholders name.
-    Column("parameters", Text, nullable=False, server_default="{}"),
-    Column("timeout_config", Text, nullable=False, server_default="{}"),
-    Column("pacing", Text, nullable=False, server_default="{}"),
-    Column("priority", Integer, nullable=False, server_default="0"),
-    Column("exclusive_group", Text),
-    Column("created_at", Millis, nullable=False),
-    UniqueConstraint("template_id", "version"),
-    sqlite_autoincrement=True,
-)
-
-tokens = Table(
-    "tokens",
-    metadata,
-    Column("id", Key, primary_key=True),
-    # The public half of the token; the secret half is stored as its hash only.
-    Column("name", Text, nullable=False, unique=True),
-    Column("digest", LargeBinary, nullable=False),
-    Column("thing", Key, ForeignKey("things.id"), nullable=False, index=True),
-    Column("created_at", Millis, nullable=False),
-    Column("revoked_at", Millis, index=True),
     sqlite_autoincrement=True,
 )

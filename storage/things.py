@@ -14,7 +14,7 @@ from domain import registry as rules
 from domain.errors import AlreadyExists, NotFound, ThingVersionMismatch
 from domain.names import thing_name as checked_name
 from domain.registry import Thing
-from storage import departures, quarantine, tokens, zones
+from storage import departures, dynamic, quarantine, tokens, zones
 from storage.departures import Departure, Kind
 from storage.millis import from_millis, to_millis
 from storage.pages import Page, cut, size, start
@@ -54,6 +54,7 @@ def create(
             "at": to_millis(at),
         },
     )
+    dynamic.registered(connection, [key_of(connection, name)], at=at)
     return get(connection, name)
 
 
@@ -128,7 +129,6 @@ def update(
 
     Raises ``NotFound``, ``ThingVersionMismatch``, ``InvalidRequest``.
     """
-    del at
     thing = get(connection, name)
     _expect(thing, expected_version)
     after = thing.attributes
@@ -149,6 +149,8 @@ def update(
     changed = get(connection, name)
     if changed.time_zone != thing.time_zone:
         zones.follow(connection, key_of(connection, name))
+    if changed.attributes != thing.attributes:
+        dynamic.follow(connection, [key_of(connection, name)], at=at)
     return changed
 
 
@@ -196,4 +198,7 @@ def _thing(row: Any) -> Thing:
         time_zone=row.time_zone,
         failures=row.failures,
         quarantined_until=from_millis(row.quarantined_until),
+        connected=bool(row.connected),
+        connection_changed_at=from_millis(row.connection_changed_at),
+        last_seen_at=from_millis(row.last_seen_at),
     )

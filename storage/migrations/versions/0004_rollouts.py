@@ -53,7 +53,7 @@ _COLUMNS: dict[str, list[sa.Column[Any]]] = {
     "thing_groups": [
         _text("time_zone"),
         _text("query"),
-        sa.Column("built_to", _KEY, nullable=True),
+        _text("built_to"),
         _text("sweep", ""),
     ],
     "jobs": [
@@ -90,6 +90,8 @@ def upgrade() -> None:
     op.execute("UPDATE jobs SET look_at = 0 WHERE pacing LIKE '%schedulingConfig%'")
     _partial("ix_things_sweep", "things", "sweep <> ''", "id")
     _partial("ix_thing_groups_sweep", "thing_groups", "sweep <> ''", "id")
+    _partial("ix_thing_groups_query", "thing_groups", "query IS NOT NULL", "id")
+    _partial("ix_things_connected", "things", "connected", "last_seen_at")
     _partial("ix_job_targets_job_thing", "job_targets", "thing IS NOT NULL", "job", "thing")
     _partial("ix_things_quarantined_until", "things", "quarantined_until IS NOT NULL", "quarantined_until")
     _side_tables()
