@@ -1,4 +1,4 @@
-"""The tables beside jobs and executions: waves, values per thing, operators' acts, artifacts, tokens, templates."""
+"""The tables beside jobs and executions: waves, values, acts, artifacts, templates, tokens."""
 
 from __future__ import annotations
 
