@@ -18,8 +18,9 @@ from domain import messages
 from domain.errors import Unavailable
 from domain.execution import Status
 from domain.topics import Topics
-from storage import marks
+from storage import marks, refusals
 from storage.marks import Dirty, Settled
+from storage.policy import LENIENT, Policy
 from storage.store import Store
 
 log = structlog.get_logger(__name__)
@@ -42,12 +43,14 @@ class Notifier:
         *,
         clock: Callable[[], datetime],
         replied: Callable[[], Awaitable[None]],
+        policy: Policy = LENIENT,
     ) -> None:
         self._store = store
         self._link = link
         self._topics = topics
         self._clock = clock
         self._replied = replied
+        self._policy = policy
         self._woken = asyncio.Event()
         # The last process may have left marks behind.
         self._woken.set()
@@ -100,7 +103,9 @@ class Notifier:
         try:
             told = await self._tell_newcomers(newcomers)
             after = 0
-            while chunk := await self._store.read(marks.dirty, limit=CHUNK, after=after):
+            while chunk := await self._dirty(after):
+                if await self._refuse([thing.next_key for thing in chunk if thing.undeliverable]):
+                    continue
                 await self._replied()
                 told += await self._tell(chunk, newcomers)
                 after = chunk[-1].thing_key
@@ -108,6 +113,17 @@ class Notifier:
             self._newcomers |= newcomers
             raise
         return told
+
+    async def _dirty(self, after: int) -> list[Dirty]:
+        return await self._store.read(
+            marks.dirty, limit=CHUNK, after=after, policy=self._policy, at=self._clock()
+        )
+
+    async def _refuse(self, keys: Sequence[int]) -> bool:
+        """Refuse what cannot be handed out; return whether there was such: lists have to be read again."""
+        if keys:
+            await self._store.write(refusals.refuse, keys, policy=self._policy, at=self._clock())
+        return bool(keys)
 
     async def _announce_all_again(self) -> None:
         after: int | None = 0
@@ -117,7 +133,12 @@ class Notifier:
 
     async def _tell_newcomers(self, newcomers: set[str]) -> int:
         """Tell those without a mark; whoever is left in ``newcomers`` may be told with the marked things."""
-        found = await self._store.read(marks.unbegun, sorted(newcomers)) if newcomers else []
+        at = self._clock()
+        names = sorted(newcomers)
+        first = await self._store.read(marks.unbegun, names, policy=self._policy, at=at) if names else []
+        # Whoever has one refused is marked, and told with the marked things.
+        await self._refuse([entry.key for entry, document in first if document is None])
+        found = [(entry.execution, document) for entry, document in first if document is not None]
         await self._replied()
         at = self._clock()
         await self._publish(

@@ -43,6 +43,10 @@ class UnknownTarget(InvalidRequest):
     """A target of a job names a group, or (under strict registration) a thing, that is not registered."""
 
 
+class Undeliverable(InvalidRequest):
+    """A job document cannot be filled in for a thing: a value is missing, or it would be too large."""
+
+
 class NotFound(JobsError):
     """The noun named in the message does not exist (for this caller)."""
 

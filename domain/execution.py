@@ -32,6 +32,8 @@ class Cause(StrEnum):
     FORCED_CANCEL = "FORCED_CANCEL"
     REMOVAL = "REMOVAL"
     TIMEOUT = "TIMEOUT"
+    #: Its document cannot be filled in for its thing.
+    UNDELIVERABLE = "UNDELIVERABLE"
 
 
 class Rule(NamedTuple):
@@ -53,6 +55,7 @@ RULES: Final[Mapping[Cause, Rule]] = {
     Cause.REMOVAL: Rule(PENDING, frozenset({Status.REMOVED})),
     # While QUEUED, only by a timer that the contract does not know.
     Cause.TIMEOUT: Rule(PENDING, frozenset({Status.TIMED_OUT})),
+    Cause.UNDELIVERABLE: Rule(PENDING, frozenset({Status.REJECTED})),
 }
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import Connection, text
 
 from domain import queue
-from domain.errors import NotFound
+from domain.errors import NotFound, Undeliverable
 from domain.execution import PENDING, Cause, Execution, Status
 from domain.messages import Request
 from domain.queue import Place
@@ -18,9 +18,12 @@ from domain.timeouts import expire, is_due
 from domain.topics import NEXT
 from storage import rows
 from storage.changes import Change, Step
+from storage.deliveries import Deliveries
 from storage.lists import bound, texts
 from storage.lists import pairs as pairs_of
 from storage.pending import pending_of, place
+from storage.policy import Policy
+from storage.refusals import refused
 from storage.rows import Stored
 
 
@@ -57,7 +60,7 @@ class Desk:
     sheets: dict[int, Sheet]
     by_pair: Mapping[tuple[str, str], list[Sheet]]
     queues: Mapping[str, list[Sheet]]
-    documents: dict[int, str] = field(default_factory=dict)
+    deliveries: Deliveries
 
     def execution(self, thing_name: str, job_id: str, number: int | None) -> Sheet:
         """Return the numbered or the latest execution of a job on a thing, brought up to date.
@@ -96,13 +99,20 @@ class Desk:
         if thing_name not in self.things:
             raise NotFound(f"There is no thing {thing_name}")
 
-    def document(self, sheet: Sheet) -> str:
-        key = sheet.stored.job_key
-        if key not in self.documents:
-            self.documents[key] = self.connection.execute(
-                text("SELECT document FROM jobs WHERE id = :key"), {"key": key}
-            ).scalar_one()
-        return self.documents[key]
+    def document(self, sheet: Sheet) -> str | None:
+        """Return the document for the thing; if it cannot be made the execution is REJECTED, and None."""
+        try:
+            return self.deliveries.of(sheet.stored)
+        except Undeliverable as error:
+            sheet.advance(refused(sheet.execution, error, at=self.at), Cause.UNDELIVERABLE)
+            return None
+
+    def document_if_any(self, sheet: Sheet) -> str | None:
+        """Return the document for the thing, None if it cannot be made."""
+        try:
+            return self.deliveries.of(sheet.stored)
+        except Undeliverable:
+            return None
 
     def changes(self) -> list[Change]:
         """Return what this batch changed, in the order rows are locked in."""
@@ -131,13 +141,14 @@ def _swept_by(sheet: Sheet) -> Cause | None:
     return None
 
 
-def lay_out(connection: Connection, requests: Sequence[Request], *, at: datetime) -> Desk:
+def lay_out(connection: Connection, requests: Sequence[Request], *, policy: Policy, at: datetime) -> Desk:
     """Read all that the requests may touch: four statements, whatever their number."""
     things = _keys(connection, "things", "name", {r.thing_name for r in requests})
     sheets: dict[int, Sheet] = {}
     by_pair = _pairs(connection, requests, things, sheets)
     queues = _queues(connection, requests, things, sheets)
-    return Desk(connection, at, things, sheets, by_pair, queues)
+    deliveries = Deliveries(connection, things.values(), policy=policy, at=at)
+    return Desk(connection, at, things, sheets, by_pair, queues, deliveries)
 
 
 def _pairs(

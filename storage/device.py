@@ -60,7 +60,7 @@ def answer(
     connection: Connection, requests: Sequence[Request], *, policy: Policy = LENIENT, at: datetime
 ) -> list[Answer]:
     """Return one answer per request; an error that concerns one request is that request's answer."""
-    desk = lay_out(connection, requests, at=at)
+    desk = lay_out(connection, requests, policy=policy, at=at)
     answers = [_answer(desk, request) for request in requests]
     changes.write(connection, desk.changes(), quarantine=policy.quarantine, at=at)
     return answers
@@ -84,39 +84,50 @@ def _get_pending(desk: Desk, request: Request) -> Answer:
 
 
 def _start_next(desk: Desk, request: Request) -> Answer:
-    queue = desk.queue(request.thing_name)
-    if not queue:
+    first = _first(desk, request)
+    if first is None:
         return Described(None, None)
-    sheet = queue[0]
+    sheet, document = first
     if sheet.execution.status is Status.QUEUED:
         _start(desk, sheet, request, Status.IN_PROGRESS)
     else:
         # Already begun: nothing changes but the timer (contract O9).
         sheet.refresh(step_timer(sheet.execution, request.step_timeout_minutes, at=desk.at))
-    return Described(sheet.execution, desk.document(sheet))
+    return Described(sheet.execution, document)
+
+
+def _first(desk: Desk, request: Request) -> tuple[Sheet, str] | None:
+    """Return what is next for the thing; what cannot be handed out is REJECTED and passed over."""
+    while queue := desk.queue(request.thing_name):
+        document = desk.document(queue[0])
+        if document is not None:
+            return queue[0], document
+    return None
 
 
 def _describe(desk: Desk, request: Request) -> Answer:
     if request.job_id == NEXT:
-        queue = desk.queue(request.thing_name)
-        if not queue:
+        first = _first(desk, request)
+        if first is None:
             return Described(None, None)
-        sheet = queue[0]
-    else:
-        sheet = desk.execution(request.thing_name, request.job_id or "", request.execution_number)
-        if sheet.execution.status in TERMINAL:
-            raise TerminalStateReached(
-                f"The execution of job {request.job_id} on thing {request.thing_name} is "
-                f"{sheet.execution.status}, which is final"
-            )
-    return Described(sheet.execution, desk.document(sheet) if request.include_document else None)
+        sheet, document = first
+        return Described(sheet.execution, document if request.include_document else None)
+    sheet = desk.execution(request.thing_name, request.job_id or "", request.execution_number)
+    if sheet.execution.status not in TERMINAL:
+        found = desk.document(sheet) if request.include_document else None
+        if sheet.execution.status not in TERMINAL:
+            return Described(sheet.execution, found)
+    raise TerminalStateReached(
+        f"The execution of job {request.job_id} on thing {request.thing_name} is "
+        f"{sheet.execution.status}, which is final"
+    )
 
 
 def _update(desk: Desk, request: Request) -> Answer:
     if request.job_id is None or request.status is None:
         raise NotFound("an update names a job and a status")
     sheet = desk.execution(request.thing_name, request.job_id, request.execution_number)
-    document = desk.document(sheet) if request.include_document else None
+    document = desk.document_if_any(sheet) if request.include_document else None
     before = ring.find(sheet.replies, request.client_token, request.digest)
     if before is not None:
         if before.version == sheet.execution.version_number:

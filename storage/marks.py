@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import blake2b
 from typing import Final
 
 from sqlalchemy import Connection, text
 
+from domain.errors import Undeliverable
 from domain.execution import Execution, Status
 from storage import rows
+from storage.deliveries import Deliveries
 from storage.lists import bound, ints, texts
 from storage.pending import queues_of
+from storage.policy import LENIENT, Policy
+from storage.rows import Stored
 from storage.signals import Signal, raise_after_commit
 from storage.tables import PENDING_SQL
 
@@ -33,6 +38,8 @@ class Dirty:
     next_key: int
     set_changed: bool
     next_changed: bool
+    #: The first execution's document cannot be made: it is to be refused, and the thing looked at again.
+    undeliverable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +88,9 @@ def mark_queued(connection: Connection, job_key: int, zones: Sequence[str] | Non
     raise_after_commit(connection, Signal.MARKS)
 
 
-def dirty(connection: Connection, *, limit: int, after: int = 0) -> list[Dirty]:
+def dirty(
+    connection: Connection, *, limit: int, after: int = 0, policy: Policy = LENIENT, at: datetime
+) -> list[Dirty]:
     """Return up to ``limit`` marked things in key order after ``after``, each with its current list."""
     marked = connection.execute(
         text(
@@ -93,7 +102,7 @@ def dirty(connection: Connection, *, limit: int, after: int = 0) -> list[Dirty]:
     ).all()
     queues = queues_of(connection, [row.id for row in marked])
     lists = {row.id: queues.get(row.id, []) for row in marked}
-    documents = _documents(connection, {entries[0].job_key for entries in lists.values() if entries})
+    documents = _documents(connection, [entries[0] for entries in lists.values() if entries], policy, at)
     found = []
     for row in marked:
         entries = lists[row.id]
@@ -105,11 +114,12 @@ def dirty(connection: Connection, *, limit: int, after: int = 0) -> list[Dirty]:
                 thing_name=row.name,
                 notify_seq=row.notify_seq,
                 pending=tuple(entry.execution for entry in entries[:LISTED]),
-                document=documents[entries[0].job_key] if entries else None,
+                document=documents[next_key] if entries else None,
                 set_digest=digest,
                 next_key=next_key,
                 set_changed=digest != row.announced_set,
                 next_changed=next_key != row.announced_next,
+                undeliverable=_is_lost(entries, documents),
             )
         )
     return found
@@ -155,11 +165,13 @@ def forget_announcements(connection: Connection, *, after: int, limit: int) -> i
     return int(keys[-1])
 
 
-def unbegun(connection: Connection, thing_names: Sequence[str]) -> list[tuple[Execution, str]]:
+def unbegun(
+    connection: Connection, thing_names: Sequence[str], *, policy: Policy = LENIENT, at: datetime
+) -> list[tuple[Stored, str | None]]:
     """Return the first pending execution and its document of those things where it is QUEUED and announced.
 
-    For things that have just subscribed: what they may have missed. What is IN_PROGRESS they know, and what
-    is marked they will be told anyway.
+    None where the document cannot be made: it is to be refused. For things that have just subscribed: what
+    they may have missed. What is IN_PROGRESS they know, and what is marked they will be told anyway.
     """
     names = texts(connection, "names")
     keys = connection.execute(
@@ -172,20 +184,32 @@ def unbegun(connection: Connection, thing_names: Sequence[str]) -> list[tuple[Ex
     queues = queues_of(connection, list(keys.scalars())).values()
     firsts = [queue[0] for queue in queues if queue]
     firsts = [entry for entry in firsts if entry.execution.status is Status.QUEUED]
-    documents = _documents(connection, {entry.job_key for entry in firsts})
-    return [(entry.execution, documents[entry.job_key]) for entry in firsts]
+    documents = _documents(connection, firsts, policy, at)
+    return [(entry, documents[entry.key]) for entry in firsts]
 
 
-def _documents(connection: Connection, job_keys: set[int]) -> dict[int, str]:
-    if not job_keys:
+def _documents(
+    connection: Connection, entries: Sequence[Stored], policy: Policy, at: datetime
+) -> dict[int, str | None]:
+    """Return the document of each execution by its key, None where it cannot be made."""
+    if not entries:
         return {}
-    statement = text(
-        f"SELECT id, document FROM jobs WHERE id IN (SELECT v FROM {ints(connection, 'keys')} k)"
+    deliveries = Deliveries(connection, (entry.thing_key for entry in entries), policy=policy, at=at)
+    deliveries.read_ahead(entry.job_key for entry in entries)
+    found: dict[int, str | None] = {}
+    for entry in entries:
+        try:
+            found[entry.key] = deliveries.of(entry)
+        except Undeliverable:
+            found[entry.key] = None
+    return found
+
+
+def _is_lost(entries: Sequence[Stored], documents: Mapping[int, str | None]) -> bool:
+    """Return whether work not begun comes first of which the thing cannot be given the document."""
+    return (
+        bool(entries) and entries[0].execution.status is Status.QUEUED and documents[entries[0].key] is None
     )
-    return {
-        row.id: row.document
-        for row in connection.execute(statement, {"keys": bound(connection, sorted(job_keys))})
-    }
 
 
 def _digest(keys: list[int]) -> str:

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
+
+from sqlalchemy import Connection
 
 from domain.quarantine import NO_QUARANTINE, Quarantine
 from domain.registry import Registration
 from domain.schedule import LEAD
+from domain.substitution import Placeholder
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """To whom a document goes."""
+
+    job_key: int
+    thing_name: str
+
+
+#: Makes the link that a placeholder asks for, good for one delivery; None if there is none to be had.
+Mint = Callable[[Placeholder, Delivery], str | int | None]
+#: Begins to make links: once for every transaction in which documents ask for some.
+Minter = Callable[[Connection, datetime], Mint]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +38,8 @@ class Policy:
     schedule_lead: timedelta = LEAD
     #: When a thing that fails job after job gets no new work.
     quarantine: Quarantine = NO_QUARANTINE
+    #: Who makes links to files; without one those of AWS stay as they are, and ours cannot be had.
+    minter: Minter | None = None
 
 
 #: Nothing is forbidden.

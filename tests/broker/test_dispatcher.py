@@ -228,10 +228,10 @@ async def test_a_request_that_breaks_the_verb_does_not_take_its_neighbours_along
     await engine.job("j", "a", "b")
     answer = device.answer
 
-    def poisoned(connection, requests, *, at):
+    def poisoned(connection, requests, *, policy, at):
         if any(request.client_token == "poison" for request in requests):
             raise RuntimeError("a bug of ours")
-        return answer(connection, requests, at=at)
+        return answer(connection, requests, policy=policy, at=at)
 
     monkeypatch.setattr(device, "answer", poisoned)
     engine.ask("a", "start-next", {"clientToken": "poison"})

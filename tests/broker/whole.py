@@ -54,7 +54,7 @@ class Whole:
     async def settled(self) -> None:
         """Return when no thing is owed a notification."""
         async with asyncio.timeout(15):
-            while await self.store.read(marks.dirty, limit=1):  # noqa: ASYNC110 - polled from outside
+            while await self.store.read(marks.dirty, limit=1, at=datetime.now(UTC)):  # noqa: ASYNC110 - polled from outside
                 await asyncio.sleep(0.005)
 
 

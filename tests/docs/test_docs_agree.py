@@ -24,6 +24,7 @@ CAUSES = {
     "forced cancel": Cause.FORCED_CANCEL,
     "removal": Cause.REMOVAL,
     "time-out": Cause.TIMEOUT,
+    "no document": Cause.UNDELIVERABLE,
 }
 
 

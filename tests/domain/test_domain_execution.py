@@ -25,6 +25,9 @@ ALLOWED = {
     # Ours: the contract's timers run in IN_PROGRESS only.
     ("TIMEOUT", "QUEUED"): {"TIMED_OUT"},
     ("TIMEOUT", "IN_PROGRESS"): {"TIMED_OUT"},
+    # Ours: a document that cannot be filled in for its thing.
+    ("UNDELIVERABLE", "QUEUED"): {"REJECTED"},
+    ("UNDELIVERABLE", "IN_PROGRESS"): {"REJECTED"},
 }
 
 

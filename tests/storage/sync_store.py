@@ -26,11 +26,11 @@ from storage import (
     jobs,
     marks,
     paces,
-    pacing,
     rollouts,
     schema,
     sqlite,
     sweeps,
+    turns,
 )
 from storage.marks import Settled
 from storage.policy import Policy
@@ -154,23 +154,13 @@ class SyncStore:
     def expire(self) -> int:
         """Fire all timers that are due; return how many executions that ended."""
         due = [item.job_key for item in self.do(agenda.due, at=self.now) if item.deadline_at is not None]
-        return sum(self.do(expiry.expire, key, at=self.now) for key in due)
+        return self.do(expiry.expire, due, at=self.now)
 
     def tick(self) -> int:
         """Act as the clock does on every job that wants it, until none does; return how many actions."""
         done = self.see_out()
         while items := self.do(agenda.due, at=self.now):
-            acted = [
-                self.do(
-                    pacing.act,
-                    item.job_key,
-                    next_deadline_at=item.deadline_at,
-                    policy=self.policy,
-                    at=self.now,
-                )
-                for item in items
-            ]
-            done += sum(acted)
+            done += sum(self.do(turns.work_off, items, enough=lambda: False, at=self.now))
         return done
 
     def see_out(self) -> int:

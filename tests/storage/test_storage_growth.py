@@ -79,12 +79,12 @@ WALKS: dict[str, Callable[[Crowd], Any]] = {
     "many devices report": lambda s: s.ask_all(
         *[(f"t{n}", "wide/update", {"status": "IN_PROGRESS"}) for n in range(30, 50)]
     ),
-    "nothing is to be told": lambda s: s.do(marks.dirty, limit=500),
+    "nothing is to be told": lambda s: s.do(marks.dirty, limit=500, at=s.now),
     "things are told": lambda s: (
         s.do(marks.mark, [5, 6, 7]),
         s.tell(),
     ),
-    "things have come": lambda s: s.do(marks.unbegun, ["t60", "t61"]),
+    "things have come": lambda s: s.do(marks.unbegun, ["t60", "t61"], at=s.now),
     "the broker forgot, one piece": lambda s: (
         s.do(marks.forget_announcements, after=0, limit=20),
         s.do(marks.forget_announcements, after=50, limit=20),

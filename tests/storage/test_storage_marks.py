@@ -9,7 +9,7 @@ from storage.signals import Signal, take
 
 
 def marked(store: SyncStore) -> set[str]:
-    return {thing.thing_name for thing in store.do(marks.dirty, limit=100)}
+    return {thing.thing_name for thing in store.do(marks.dirty, limit=100, at=store.now)}
 
 
 def settled(thing: marks.Dirty) -> Settled:
@@ -38,16 +38,16 @@ def test_a_change_that_is_undone_before_it_is_told_is_not_told(store: SyncStore)
 
 def test_what_is_told_and_not_noted_is_told_again(store: SyncStore) -> None:
     store.create("j", "t")
-    (before,) = store.do(marks.dirty, limit=10)
+    (before,) = store.do(marks.dirty, limit=10, at=store.now)
     store.reopen()
-    (after,) = store.do(marks.dirty, limit=10)
+    (after,) = store.do(marks.dirty, limit=10, at=store.now)
     assert after == before
     assert store.tell()["t"].keys() == {"notify", "notify-next"}
 
 
 def test_a_mark_made_while_another_is_told_stays(store: SyncStore) -> None:
     store.create("j1", "t")
-    (first,) = store.do(marks.dirty, limit=10)
+    (first,) = store.do(marks.dirty, limit=10, at=store.now)
     store.create("j2", "t")
     store.do(marks.settle, [settled(first)])
     assert listed(store.tell()["t"]["notify"]) == {"QUEUED": ["j1", "j2"]}
@@ -55,7 +55,7 @@ def test_a_mark_made_while_another_is_told_stays(store: SyncStore) -> None:
 
 def test_an_old_note_does_not_undo_a_newer_one(store: SyncStore) -> None:
     store.create("j1", "t")
-    (old,) = store.do(marks.dirty, limit=10)
+    (old,) = store.do(marks.dirty, limit=10, at=store.now)
     store.create("j2", "t")
     store.tell()
     store.do(marks.settle, [settled(old)])
@@ -90,7 +90,7 @@ def test_deleting_what_has_ended_makes_no_mark(store: SyncStore) -> None:
 def test_marked_things_are_read_in_pieces_by_key(store: SyncStore) -> None:
     store.create("j", *(f"t{number}" for number in range(7)))
     found, after = [], 0
-    while piece := store.do(marks.dirty, limit=3, after=after):
+    while piece := store.do(marks.dirty, limit=3, after=after, at=store.now):
         found += [thing.thing_name for thing in piece]
         after = piece[-1].thing_key
     assert found == [f"t{number}" for number in range(7)]
@@ -126,8 +126,8 @@ def test_who_has_just_come_is_told_of_work_it_has_not_begun_and_that_was_announc
     store.tell()
     store.create("k", "marked")
     names = ["announced", "begun", "done", "marked", "nobody"]
-    missed = store.do(marks.unbegun, names)
-    assert [(execution.thing_name, execution.job_id, document) for execution, document in missed] == [
+    missed = store.do(marks.unbegun, names, at=store.now)
+    assert [(entry.execution.thing_name, entry.execution.job_id, document) for entry, document in missed] == [
         ("announced", "j", '{"operation":"test"}')
     ]
 
