@@ -11,26 +11,15 @@ from typing import Any, Final
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
 from rich.text import Text
 
 from agent.tally import Tally
+from cli.progress import bars, counts, words
 from cli.server import Server
 from storage import events
 
 _REDRAW: Final = 0.2
 _RECENT: Final = 6
-_COLOURS: Final = {
-    "Queued": "grey62",
-    "InProgress": "yellow",
-    "Succeeded": "green",
-    "Failed": "red",
-    "Rejected": "magenta",
-    "TimedOut": "red3",
-    "Canceled": "cyan",
-    "Removed": "blue",
-}
 
 
 class DemoView:
@@ -64,7 +53,7 @@ class DemoView:
         said = ""
         while True:
             job = await self._job(look)
-            line = "  ".join(f"{name} {count}" for name, count in _counts(job).items() if count)
+            line = words(job)
             if line != said:
                 said = line
                 self.say(f"{time.monotonic() - self._began:5.1f} s  {job['status']:<12} {line}")
@@ -80,17 +69,6 @@ class DemoView:
         return job
 
     def _picture(self, job: Mapping[str, Any]) -> Group:
-        bars = Table.grid(padding=(0, 1))
-        for name, count in _counts(job).items():
-            if count or name in ("Queued", "InProgress", "Succeeded", "Failed"):
-                bar = ProgressBar(
-                    total=max(1, self._tally.things),
-                    completed=count,
-                    width=40,
-                    complete_style=_COLOURS[name],
-                    finished_style=_COLOURS[name],
-                )
-                bars.add_row(Text(name, style=_COLOURS[name]), bar, str(count))
         seconds = max(0.001, time.monotonic() - self._began)
         rates = (
             f"{self._seen} transitions, {self._seen / seconds:.0f}/s   "
@@ -99,7 +77,7 @@ class DemoView:
         )
         return Group(
             Text(f"job {job['jobId']}  {job['status']}", style="bold"),
-            bars,
+            bars(job, self._tally.things),
             Text(rates),
             *(Text(_line(event), style="dim") for event in self._recent),
         )
@@ -109,7 +87,7 @@ class DemoView:
         seconds = time.monotonic() - self._began
         url = self._server.http_url
         self.say(f"job {job['jobId']} is {job['status']} after {seconds:.1f} s, {self._seen} transitions:")
-        for name, count in _counts(job).items():
+        for name, count in counts(job).items():
             if count:
                 self.say(f"  {name:<12} {count}")
         self.say("")
@@ -117,11 +95,6 @@ class DemoView:
         self.say(f"  its executions  {url}/jobs-executions/jobs/{job['jobId']}")
         self.say(f"  API docs        {url}/docs")
         self.say(f"  MQTT broker     {self._server.mqtt_address}")
-
-
-def _counts(job: Mapping[str, Any]) -> dict[str, int]:
-    details = job["jobProcessDetails"]
-    return {name: details[f"numberOf{name}Things"] for name in _COLOURS}
 
 
 def _line(event: events.Event) -> str:

@@ -12,6 +12,7 @@ from cli.artifacts import artifacts_app
 from cli.demo import demo_command
 from cli.errors import OneLineErrors
 from cli.fleet import fleet_command
+from cli.jobs import jobs_app
 from cli.keys import new_key_command
 from cli.serve import serve_command
 from cli.things import things_app
@@ -51,4 +52,5 @@ app.command("agent")(agent_command)
 app.command("new-key")(new_key_command)
 things_app.command("tokens")(tokens_command)
 app.add_typer(things_app)
+app.add_typer(jobs_app)
 app.add_typer(artifacts_app)

@@ -30,11 +30,13 @@ class RestError(JobsError):
 class Rest:
     """Calls one server. Blocking: for commands, and for threads."""
 
-    def __init__(self, url: str, key_file: Path | None = None) -> None:
+    def __init__(self, url: str, key_file: Path | None = None, *, actor: str | None = None) -> None:
         if not url.startswith(("http://", "https://")):
             raise RestError(f"--url {url!r} is not an http address")
         self._url = url.rstrip("/")
         self._key = read_secret(key_file, "--api-key-file") if key_file is not None else None
+        #: For whom the calls are made, as the timeline will tell it.
+        self._actor = actor
 
     @staticmethod
     def path(*segments: str) -> str:
@@ -62,6 +64,8 @@ class Rest:
     ) -> Iterator[Any]:
         if self._key is not None:
             headers["Authorization"] = f"Bearer {self._key}"
+        if self._actor is not None:
+            headers["Thingjobs-Actor"] = self._actor
         request = Request(self._url + path, data=data, method=method, headers=headers)  # noqa: S310 - checked
         try:
             with urlopen(request, timeout=seconds) as answer:  # noqa: S310
@@ -72,7 +76,8 @@ class Rest:
             raise RestError(f"--url {self._url!r} is not an http address: {error}") from None
         except (URLError, ConnectionError, TimeoutError, HTTPException) as error:
             reason = getattr(error, "reason", error)
-            raise RestError(f"no answer from {self._url}: {reason}") from error
+            hint = "--url or THINGJOBS_URL says where the server is"
+            raise RestError(f"no answer from {self._url}: {reason} ({hint})") from error
 
     def token(self, thing_name: str) -> str:
         """Register the thing if need be and return a new token for it."""

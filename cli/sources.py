@@ -14,7 +14,7 @@ from cli.errors import UsageRefused
 from cli.private import PREFIX
 
 #: Variables of the commands on the devices' and the operators' side; one shell may serve both.
-OF_OTHER_COMMANDS: Final = frozenset({"THINGJOBS_TOKEN", "THINGJOBS_URL"})
+OF_OTHER_COMMANDS: Final = frozenset({"THINGJOBS_TOKEN", "THINGJOBS_URL", "THINGJOBS_ACTOR"})
 
 
 def _unknown(name: str, known: list[str], where: str) -> UsageRefused:
