@@ -102,7 +102,7 @@ def _validated(model: type[M], raw: Mapping[str, object], *, noun: str) -> M:
 def _respond(answer: Answer, route: Route) -> web.Response:
     retry_after = RETRY_AFTER.get(answer.http_status)
     headers = {} if retry_after is None else {"Retry-After": retry_after}
-    if route.location is not None:
+    if route.location is not None and getattr(answer, "created", True):
         headers["Location"] = route.location.format_map(answer.model_dump())
     return web.Response(
         status=answer.http_status,

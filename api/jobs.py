@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import timedelta
+
+from api import plans
 from api.call import Call
+from api.plan_schema import CreateQuery, PlanView
 from api.requests import (
     Associate,
     CancelJob,
@@ -28,11 +33,34 @@ from api.views import job_view
 from domain.job import NewJob
 from domain.timeout_config import UNLIMITED
 from storage import jobs
+from storage import plans as plans_of
 
 
-async def create(call: Call[Nothing, CreateJob]) -> JobCreated:
-    asked = call.body
-    new = NewJob(
+async def create(call: Call[CreateQuery, CreateJob]) -> JobCreated:
+    if call.query.dry_run:
+        return JobCreated(created=False, plan=await _plan(call))
+    wanted, policy = _wanted(call.body), call.options.policy
+    job = await call.store.write(jobs.create, wanted, policy=policy, actor=call.actor, at=call.at)
+    return JobCreated(job_id=job.job_id, job_arn=call.options.arns.job(job.job_id))
+
+
+async def _plan(call: Call[CreateQuery, CreateJob]) -> PlanView:
+    minutes = call.query.assumed_minutes
+    try:
+        await call.store.write(
+            plans_of.dry_run,
+            _wanted(call.body),
+            policy=call.options.policy,
+            at=call.at,
+            assumed=timedelta(minutes=minutes),
+        )
+    except plans_of.DryRun as seen:
+        # A forecast may take a second, and others are served meanwhile.
+        return await asyncio.to_thread(plans.view, seen.draft, assumed_minutes=minutes, at=call.at)
+
+
+def _wanted(asked: CreateJob) -> NewJob:
+    return NewJob(
         targets=tuple(asked.targets),
         excluded_targets=tuple(asked.excluded_targets),
         target_selection=asked.target_selection,
@@ -46,8 +74,6 @@ async def create(call: Call[Nothing, CreateJob]) -> JobCreated:
         exclusive_group=asked.exclusive_group,
         client_token=asked.client_token,
     )
-    job = await call.store.write(jobs.create, new, policy=call.options.policy, actor=call.actor, at=call.at)
-    return JobCreated(job_id=job.job_id, job_arn=call.options.arns.job(job.job_id))
 
 
 async def get(call: Call[ReadJob, Nothing]) -> GotJob:

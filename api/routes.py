@@ -9,7 +9,7 @@ from aiohttp.hdrs import METH_GET as GET
 from aiohttp.hdrs import METH_POST as POST
 from aiohttp.hdrs import METH_PUT as PUT
 
-from api import artifacts, events, executions, groups, jobs, operations, steering, templates, things
+from api import artifacts, events, executions, groups, jobs, operations, plans, steering, templates, things
 from api.route import LISTS_LIMIT, Route
 
 INVALID: Final = (422,)
@@ -298,6 +298,13 @@ STEERING: Final = (
         steering.retry_failed,
         summary="Give every thing whose execution failed another one",
         errors=CONFLICT,
+    ),
+    Route(
+        GET,
+        f"{_EXECUTION}/explain",
+        "explainExecution",
+        plans.explain,
+        summary="Why a thing is not (yet) running a job",
     ),
     Route(GET, f"{_JOB}/waves", "listJobWaves", steering.waves, summary="How the waves of a job stand"),
 )

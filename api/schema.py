@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import computed_field
 
 from api.fields import Time
+from api.plan_schema import PlanView
 from api.shapes import Answer
 from domain.execution import Status
 from domain.job import JobStatus, TargetSelection
@@ -41,11 +42,12 @@ class Updated(Answer):
 
 
 class JobCreated(Answer):
-    """The job is there, under this id."""
+    """The job is there, under this id; after a dry run it is not, and there is its plan instead."""
 
-    created: Literal[True] = True
-    job_id: str
-    job_arn: str
+    created: bool = True
+    job_id: str | None = None
+    job_arn: str | None = None
+    plan: PlanView | None = None
 
 
 class TemplateCreated(Answer):

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 from domain.execution import Execution, Status
 from domain.job import OPEN
 from domain.pacing import Pacing, parse
-from domain.retry import judge
+from domain.retry import Verdict, judge
 from domain.retry_policy import End
 from storage.millis import to_millis
 from storage.rows import Stored, details_from
@@ -41,15 +41,7 @@ def owe(connection: Connection, ended: Iterable[tuple[Stored, Execution]], *, at
             continue
         if stored.job_key not in left:
             left[stored.job_key] = _left(connection, stored.job_key, paced)
-        ends = [*_before(connection, stored, after), End(after.status, after.status_details)]
-        verdict = judge(
-            paced.job_executions_retry_config,
-            paced.retry_policy_config,
-            ends,
-            thing=stored.thing_key,
-            left=left[stored.job_key],
-            at=at,
-        )
+        verdict = _judge(connection, paced, stored, after, left=left[stored.job_key], at=at)
         if verdict.ready_at is None:
             continue
         owed[stored.job_key] += 1
@@ -68,6 +60,35 @@ def owe(connection: Connection, ended: Iterable[tuple[Stored, Execution]], *, at
         [{"job": job, "owed": count} for job, count in sorted(owed.items()) if count],
     )
     raise_after_commit(connection, Signal.AGENDA)
+
+
+def words(connection: Connection, stored: Stored) -> str:
+    """Return why an execution that has ended is not tried again; '' where nobody asked for that."""
+    ended = stored.execution
+    paced = _pacing(stored, ended, ended.last_updated_at)
+    if paced is None:
+        return ""
+    left = _left(connection, stored.job_key, paced)
+    return _judge(connection, paced, stored, ended, left=left, at=ended.last_updated_at).words
+
+
+def _judge(
+    connection: Connection,
+    paced: Pacing,
+    stored: Stored,
+    after: Execution,
+    *,
+    left: int | None,
+    at: datetime,
+) -> Verdict:
+    return judge(
+        paced.job_executions_retry_config,
+        paced.retry_policy_config,
+        [*_before(connection, stored, after), End(after.status, after.status_details)],
+        thing=stored.thing_key,
+        left=left,
+        at=at,
+    )
 
 
 def _pacing(stored: Stored, after: Execution, at: datetime) -> Pacing | None:

@@ -206,6 +206,28 @@ def of_job(connection: Connection, job_key: int) -> list[Resolved]:
     return [Resolved(row.text, row.thing, row.group) for row in rows]
 
 
+class Covered(NamedTuple):
+    """Whether a job's targets name a thing, by itself or by a group around it, and whether exclusions do."""
+
+    by_target: bool
+    by_exclusion: bool
+
+
+def covers(connection: Connection, job_key: int, thing_key: int) -> Covered:
+    """Return how the targets of a job stand to a thing, as groups are now."""
+    found = connection.execute(
+        text(
+            'WITH RECURSIVE up(id) AS (SELECT m."group" FROM group_members m WHERE m.thing = :thing UNION '
+            "SELECT g.parent FROM thing_groups g JOIN up u ON g.id = u.id WHERE g.parent IS NOT NULL) "
+            "SELECT DISTINCT x.excluded FROM job_targets x WHERE x.job = :job "
+            'AND (x.thing = :thing OR x."group" IN (SELECT id FROM up))'
+        ),
+        {"job": job_key, "thing": thing_key},
+    )
+    kinds = {bool(excluded) for excluded in found.scalars()}
+    return Covered(False in kinds, True in kinds)
+
+
 def barred(connection: Connection, job_key: int, resolved: Sequence[Resolved]) -> list[str]:
     """Return the names of the things that these targets cover and the job's exclusions take out again."""
     source, parameters = _of_targets(
