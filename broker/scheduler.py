@@ -11,7 +11,7 @@ from typing import Final
 import structlog
 
 from domain.errors import Unavailable
-from storage import agenda, departures, timers
+from storage import agenda, departures, dynamic, timers, turns
 from storage.policy import LENIENT, Policy
 from storage.store import Store
 
@@ -95,6 +95,8 @@ class Scheduler:
             done += sum(taken)
             items = items[len(taken) :]
         done += await self._see_out(at)
+        for group in await self._store.read(dynamic.unbuilt):
+            done += await self._store.write(dynamic.build_some, group, at=at)
         self._next = await self._store.read(agenda.next_look)
         self.last_tick_at = at
         return done
@@ -146,7 +148,7 @@ class Scheduler:
         return done
 
     async def _work_off(self, items: Sequence[agenda.Item], at: datetime) -> list[int]:
-        verb, policy = agenda.work_off, self._policy
+        verb, policy = turns.work_off, self._policy
         return await self._store.write(verb, items, policy=policy, enough=_budget(), at=at)
 
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, text
 
-from storage import pacing
 from storage.expiry import CHUNK
 from storage.millis import from_millis, to_millis
-from storage.policy import LENIENT, Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,27 +39,6 @@ def due(connection: Connection, *, at: datetime, limit: int = 1000) -> list[Item
     for key, deadline in deadlines:
         found[key] = Item(key, from_millis(deadline))
     return [found[key] for key in sorted(found)]
-
-
-def work_off(
-    connection: Connection,
-    items: Sequence[Item],
-    *,
-    policy: Policy = LENIENT,
-    enough: Callable[[], bool],
-    at: datetime,
-) -> list[int]:
-    """Act on these jobs in order until it is ``enough``; return how many actions each took: at least one's.
-
-    What a commit costs is shared. What one job raises undoes them all: the caller then takes them one by one.
-    """
-    done: list[int] = []
-    for item in items:
-        if done and enough():
-            break
-        deadline = item.deadline_at
-        done.append(pacing.act(connection, item.job_key, next_deadline_at=deadline, policy=policy, at=at))
-    return done
 
 
 def next_look(connection: Connection) -> datetime | None:

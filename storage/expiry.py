@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -14,7 +15,7 @@ from domain.quarantine import NO_QUARANTINE, Quarantine
 from domain.timeout_config import parse
 from domain.timeouts import queued_until
 from storage import rows, sweeps
-from storage.lists import bound, texts
+from storage.lists import bound, ints, texts
 from storage.millis import to_millis
 from storage.pending import HIDING
 from storage.signals import Signal, raise_after_commit
@@ -25,19 +26,19 @@ CHUNK: Final = 500
 
 def expire(
     connection: Connection,
-    job_key: int,
+    job_keys: Sequence[int],
     *,
     quarantine: Quarantine = NO_QUARANTINE,
     at: datetime,
     limit: int = CHUNK,
 ) -> int:
-    """End up to ``limit`` executions of a job whose deadline has passed; return how many."""
+    """End up to ``limit`` executions of these jobs whose deadline has passed; return how many."""
     # By way of the earliest deadlines: their index is as small as what has one, the job's is not.
     entries = rows.select(
         connection,
-        "e.job = :job AND e.id IN (SELECT id FROM executions "
+        f"e.job IN (SELECT v FROM {ints(connection, 'jobs')} k) AND e.id IN (SELECT id FROM executions "
         "WHERE deadline_at IS NOT NULL AND deadline_at <= :now ORDER BY deadline_at LIMIT :limit)",
-        {"job": job_key, "now": to_millis(at), "limit": limit},
+        {"jobs": bound(connection, job_keys), "now": to_millis(at), "limit": limit},
     )
     sweeps.end(connection, entries, Status.TIMED_OUT, Cause.TIMEOUT, quarantine=quarantine, at=at)
     return len(entries)

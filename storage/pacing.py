@@ -145,7 +145,7 @@ def _pause(scene: _Scene, action: Pause) -> bool:
 
 def _expire(scene: _Scene, _action: Expire) -> bool:
     quarantine = scene.policy.quarantine
-    expiry.expire(scene.connection, scene.job_key, quarantine=quarantine, at=scene.at)
+    expiry.expire(scene.connection, [scene.job_key], quarantine=quarantine, at=scene.at)
     return False
 
 

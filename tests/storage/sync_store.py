@@ -160,7 +160,8 @@ class SyncStore:
         """Act as the clock does on every job that wants it, until none does; return how many actions."""
         done = self.see_out()
         while items := self.do(agenda.due, at=self.now):
-            done += sum(self.do(turns.work_off, items, enough=lambda: False, at=self.now))
+            acted = self.do(turns.work_off, items, policy=self.policy, enough=lambda: False, at=self.now)
+            done += sum(acted)
         return done
 
     def see_out(self) -> int:
