@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
-from uuid import uuid4
 
 from sqlalchemy import Connection, text
 
 from domain import job as rules
-from domain import schedule
 from domain.acts import Act
 from domain.errors import InvalidRequest, NotFound, WrongJobState
 from domain.job import MAX_TARGETS, Job, JobStatus, NewJob, TargetSelection
@@ -18,8 +16,7 @@ from domain.names import job_id as checked_job_id
 from domain.pacing import UNPACED, Pacing, parse
 from domain.timeout_config import TimeoutConfig
 from domain.timeout_config import parse as timeouts_from
-from domain.waves import UNSTAGED
-from storage import acts, orders, sweeps, targets, waves
+from storage import acts, layout, orders, sweeps, targets
 from storage.millis import from_millis, to_millis
 from storage.paces import counts_of
 from storage.pacing import act
@@ -46,62 +43,13 @@ def create(connection: Connection, job: NewJob, *, policy: Policy, actor: str = 
     existing = orders.existing(connection, job, digest)
     if existing is not None:
         return get(connection, existing)
-    key = lay_out(connection, job, policy=policy, actor=actor, at=at)
+    key = layout.lay_out(connection, job, policy=policy, actor=actor, at=at)
     act(connection, key, at=at)
     raise_after_commit(connection, Signal.EVENTS)
     return _job(connection, connection.execute(_BY_KEY, {"key": key}).one())
 
 
 _BY_KEY: Final = text("SELECT * FROM jobs WHERE id = :key")
-
-
-def lay_out(connection: Connection, job: NewJob, *, policy: Policy, actor: str = "", at: datetime) -> int:
-    """Write a new job and put its things into the waiting list; return its key. Nothing goes out yet.
-
-    Raises what ``create`` does, but ``AlreadyExists``.
-    """
-    document, description, timeouts, paced = orders.content(connection, job)
-    priority, exclusive_group = orders.rank(connection, job)
-    if paced.scheduling_config is not None:
-        schedule.check(paced.scheduling_config, job.target_selection, at=at, lead=policy.schedule_lead)
-    resolved = targets.resolve(connection, job.targets, policy=policy, at=at)
-    excluded = targets.exclusions(connection, job.excluded_targets, at=at)
-    key = int(
-        connection.execute(
-            _INSERT,
-            {
-                "job_id": job.job_id or str(uuid4()),
-                "target_selection": job.target_selection.value,
-                "document": document,
-                "description": description,
-                "timeout_config": timeouts.text,
-                "pacing": paced.text,
-                "status": orders.first_status(paced).value,
-                "template_id": job.template_id,
-                "priority": priority,
-                "exclusive_group": exclusive_group,
-                "client_token": job.client_token,
-                "digest": orders.digest(job),
-                "target_count": len(resolved),
-                "at": to_millis(at),
-            },
-        ).scalar_one()
-    )
-    acts.note(connection, key, Act.CREATE, actor=actor, details={"targets": len(resolved)}, at=at)
-    targets.add(connection, key, resolved, first=0)
-    targets.add(connection, key, excluded, first=len(resolved), excluded=True)
-    waves.begin(connection, key, paced.staged_rollout_config or UNSTAGED, at=at)
-    targets.latch(connection, key, resolved)
-    return key
-
-
-_INSERT: Final = text(
-    "INSERT INTO jobs (job_id, target_selection, status, document, description, timeout_config, pacing, "
-    "template_id, priority, exclusive_group, client_token, request_digest, target_count, created_at, "
-    "last_updated_at) VALUES (:job_id, :target_selection, :status, :document, :description, "
-    ":timeout_config, :pacing, :template_id, :priority, :exclusive_group, :client_token, :digest, "
-    ":target_count, :at, :at) RETURNING id"
-)
 
 
 def key_of(connection: Connection, job_id: str) -> int:

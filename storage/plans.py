@@ -18,7 +18,7 @@ from domain.forecast import Forecast, forecast
 from domain.job import NewJob
 from domain.names import job_id as checked_job_id
 from domain.planner import Pace
-from storage import jobs, orders, paces, targets
+from storage import layout, orders, paces, targets
 from storage.millis import to_millis
 from storage.policy import Policy
 
@@ -95,7 +95,7 @@ def draft(
         raise AlreadyExists(f"Job {there} already exists")
     last = text("SELECT COALESCE(max(id), 0) FROM things")
     before = connection.execute(last).scalar_one()
-    key = jobs.lay_out(connection, job, policy=policy, at=at)
+    key = layout.lay_out(connection, job, policy=policy, at=at)
     registered = connection.execute(last).scalar_one() - before
     row = connection.execute(text(f"SELECT {paces.COLUMNS} FROM jobs WHERE id = :key"), {"key": key}).one()
     waiting = connection.execute(_WAITING, {"job": key}).all()

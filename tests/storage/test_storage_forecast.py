@@ -14,7 +14,7 @@ from virtual_fleet import VirtualFleet, releases
 from domain.forecast import Kind
 from domain.job import NewJob, TargetSelection
 from domain.pacing import checked
-from storage import plans, things
+from storage import jobs, plans, things
 
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu")
 WINDOWS = (
@@ -111,7 +111,7 @@ def test_a_plan_without_failures_is_what_then_happens(count, rate, stage, schedu
             pacing=checked(configs(rate, stage, schedule)),
         )
         foretold = plans.forecast_of(store.do(rolled_back, job, takes, at=store.now), at=store.now)
-        store.do(plans.jobs.create, job, policy=AUTO, at=store.now)
+        store.do(jobs.create, job, policy=AUTO, at=store.now)
         fleet = VirtualFleet(store, lambda thing, _job, _number: (takes[thing], "SUCCEEDED"))
         last = max((moment.at for moment in foretold.moments), default=store.now)
         fleet.run(min(last + timedelta(days=1), store.now + timedelta(days=20)))
