@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import partial
 from hashlib import blake2b
@@ -50,6 +50,10 @@ class Dispatcher:
         #: Who hears of new listeners and lost sessions; set before the link starts.
         self.greet: Callable[[str], None] = _ignore
         self.forget: Callable[[], None] = _ignore
+        #: Who keeps account of connections and contacts.
+        self.came: Callable[[str], None] = _ignore
+        self.left: Callable[[str], None] = _ignore
+        self.heard: Callable[[Iterable[str]], None] = _ignore
         self._max_waiting = max_waiting
         self._inbox: deque[Received] = deque()
         self._arrived = asyncio.Event()
@@ -64,6 +68,12 @@ class Dispatcher:
             return
         self._inbox.append(message)
         self._arrived.set()
+
+    def connected(self, thing_name: str) -> None:
+        self.came(thing_name)
+
+    def disconnected(self, thing_name: str) -> None:
+        self.left(thing_name)
 
     def subscribed(self, thing_name: str) -> None:
         self.greet(thing_name)
@@ -106,6 +116,7 @@ class Dispatcher:
 
     async def _answer(self, batch: Sequence[Received]) -> None:
         parsed = [(message, request) for message in batch if (request := self._parse(message)) is not None]
+        self.heard([request.thing_name for _, request in parsed])
         answers = await self._ask_store([request for _, request in parsed])
         # From here to the end nothing awaits: all answers of the batch go out before any notification.
         at = self._clock()

@@ -39,6 +39,12 @@ class Door(Protocol):
     def receive(self, message: Received) -> None:
         """Take one request; messages of one thing come in the order it sent them."""
 
+    def connected(self, thing_name: str) -> None:
+        """A thing has a connection (external brokers say so only if they tell of their clients)."""
+
+    def disconnected(self, thing_name: str) -> None:
+        """A thing has no connection any more."""
+
     def subscribed(self, thing_name: str) -> None:
         """A connection of this thing can now hear notify-next (embedded only: others hide it)."""
 

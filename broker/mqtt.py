@@ -18,7 +18,9 @@ from paho.mqtt.client import Client, ConnectFlags, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
+from broker import client_events
 from broker.backoff import Backoff
+from broker.client_events import ClientEvents
 from broker.link import Door, LinkDown, Received
 from broker.receipts import Receipts
 from broker.wire import Wire, dial
@@ -77,12 +79,18 @@ class _Conversation:
     """One connection, from CONNECT to its loss."""
 
     def __init__(
-        self, client: _Client, wire: Wire, receive: Callable[[Received], None], topics: Topics
+        self,
+        client: _Client,
+        wire: Wire,
+        receive: Callable[[Received], None],
+        topics: Topics,
+        hear: Callable[[str, bytes], None],
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._client = client
         self._wire = wire
         self._receive = receive
+        self._hear = hear
         self._filters = topics.request_filters()
         self._is_request = _matcher(self._filters)
         self._receipts = Receipts()
@@ -109,8 +117,15 @@ class _Conversation:
         refused = [str(code) for code in await self._receipts.wait(mid or _CONNACK) if code.is_failure]
         if refused:
             raise LinkDown(f"the broker will not let us hear requests: {', '.join(refused)}")
+        self._ask_for_events()
         self.ready = True
         return bool(flags.session_present)
+
+    def _ask_for_events(self) -> None:
+        """Subscribe to what some brokers tell of their clients; those that do not may refuse or ignore it."""
+        _, mid = self._client.subscribe([(each, 1) for each in client_events.FILTERS])
+        if mid is not None:
+            self._receipts.note(mid)
 
     async def keep_alive(self) -> str:
         """Mind the keepalive until the connection is lost; return why it was."""
@@ -155,10 +170,11 @@ class _Conversation:
         ack = partial(self._ack, message.mid) if message.qos else _nothing
         try:
             topic = message.topic
-            if message.retain or not self._is_request(topic):
-                ack()
-            else:
+            if not message.retain and self._is_request(topic):
                 self._receive(Received(topic, bytes(message.payload), self.answer, ack))
+            else:
+                self._hear(topic, bytes(message.payload))
+                ack()
         except Exception:  # noqa: BLE001 - raised into paho it would leave half a packet there: a broken stream
             _log.exception("a request could not be taken in")
             ack()  # it would fail again, and meanwhile it would hold a place in the broker's window for us
@@ -234,6 +250,7 @@ class ExternalLink:
         self._password = password
         self._keepalive = keepalive
         self._door: Door | None = None
+        self._events = ClientEvents()
         self._conversation: _Conversation | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._slots = asyncio.Semaphore(MAX_PUBLISHES)
@@ -276,6 +293,13 @@ class ExternalLink:
         if self._door is not None:
             self._door.receive(message)
 
+    def _hear(self, topic: str, payload: bytes) -> None:
+        """Take what is no request: something the broker tells of a client, or nothing to us."""
+        turn = self._events.read(topic, payload)
+        if turn is not None and self._door is not None:
+            thing_name, is_connected = turn
+            (self._door.connected if is_connected else self._door.disconnected)(thing_name)
+
     async def _keep(self, door: Door) -> None:
         """Stay in conversation; after each loss begin again, with growing patience."""
         loop = asyncio.get_running_loop()
@@ -314,4 +338,4 @@ class ExternalLink:
         client = _Client(wire, self._client_id)
         client.username_pw_set(self._username, self._password)
         client.connect_async(self._host, self._port, self._keepalive)
-        return _Conversation(client, wire, self._receive, self._topics)
+        return _Conversation(client, wire, self._receive, self._topics, self._hear)

@@ -66,6 +66,7 @@ class Settings(BaseSettings):
     broker_username: str | None = None
     broker_password: SecretStr | None = None
     broker_password_file: Path | None = None
+    contact_minutes: Annotated[int, Field(ge=1, le=10_080)] = 60
 
     artifact_store: Literal["local", "s3"] = "local"
     artifact_max_bytes: Annotated[int, Field(ge=1)] = MAX_BYTES

@@ -5,7 +5,7 @@ Told in batches by the broker, never by a request: a storm of connects costs one
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -13,8 +13,10 @@ from typing import Final
 from sqlalchemy import Connection, text
 
 from storage import dynamic
-from storage.lists import bound, ints, texts
+from storage.lists import bound, ints
 from storage.millis import to_millis
+from storage.rows import distinct
+from storage.targets import thing_keys
 
 #: How many things one transaction writes.
 CHUNK: Final = 2000
@@ -28,17 +30,20 @@ class Contacts:
     left: Sequence[str] = ()
     heard: Sequence[str] = ()
 
-    def __len__(self) -> int:
-        return len(self.came) + len(self.left) + len(self.heard)
 
+def note(connection: Connection, contacts: Contacts, *, at: datetime) -> list[str]:
+    """Write who came, left and was heard; dynamic groups that ask for connectivity follow.
 
-def note(connection: Connection, contacts: Contacts, *, at: datetime) -> None:
-    """Write who came, left and was heard; dynamic groups that ask for connectivity follow."""
-    came = _keys(connection, contacts.came)
-    left = _keys(connection, contacts.left)
-    _seen(connection, [*came, *left, *_keys(connection, contacts.heard)], at)
-    changed = _turn(connection, came, at, connected=True) + _turn(connection, left, at, connected=False)
+    Returns those who came and are no things.
+    """
+    came = thing_keys(connection, contacts.came)
+    left = thing_keys(connection, contacts.left)
+    heard = thing_keys(connection, contacts.heard)
+    _seen(connection, {*came.values(), *left.values(), *heard.values()}, at)
+    changed = _turn(connection, came.values(), at, connected=True)
+    changed += _turn(connection, left.values(), at, connected=False)
     dynamic.follow(connection, changed, connectivity=True, at=at)
+    return [name for name in contacts.came if name not in came]
 
 
 def reset(connection: Connection, *, at: datetime) -> bool:
@@ -57,15 +62,6 @@ def lapse(connection: Connection, *, silent_since: datetime, at: datetime) -> bo
     return _end(connection, "AND last_seen_at < :since ORDER BY last_seen_at", at, to_millis(silent_since))
 
 
-def unknown(connection: Connection, names: Sequence[str]) -> list[str]:
-    """Return those names that no thing has."""
-    statement = text(
-        f"SELECT n.v FROM {texts(connection, 'names')} n WHERE NOT EXISTS "
-        "(SELECT 1 FROM things t WHERE t.name = n.v AND t.deleted_at IS NULL)"
-    )
-    return list(connection.execute(statement, {"names": bound(connection, names)}).scalars())
-
-
 def _end(connection: Connection, which: str, at: datetime, since: int) -> bool:
     found = connection.execute(
         text(f"SELECT id FROM things WHERE connected {which} LIMIT :limit"), {"since": since, "limit": CHUNK}
@@ -75,17 +71,7 @@ def _end(connection: Connection, which: str, at: datetime, since: int) -> bool:
     return len(keys) == CHUNK
 
 
-def _keys(connection: Connection, names: Sequence[str]) -> list[int]:
-    if not names:
-        return []
-    statement = text(
-        f"SELECT t.id FROM {texts(connection, 'names')} n CROSS JOIN things t "
-        "WHERE t.name = n.v AND t.deleted_at IS NULL ORDER BY t.id"
-    )
-    return list(connection.execute(statement, {"names": bound(connection, names)}).scalars())
-
-
-def _seen(connection: Connection, keys: Sequence[int], at: datetime) -> None:
+def _seen(connection: Connection, keys: Collection[int], at: datetime) -> None:
     if keys:
         connection.execute(
             text(
@@ -93,11 +79,11 @@ def _seen(connection: Connection, keys: Sequence[int], at: datetime) -> None:
                 f"WHERE id IN (SELECT v FROM {ints(connection, 'keys')} k) "
                 "AND (last_seen_at IS NULL OR last_seen_at < :at)"
             ),
-            {"keys": bound(connection, keys), "at": to_millis(at)},
+            {"keys": bound(connection, distinct(keys)), "at": to_millis(at)},
         )
 
 
-def _turn(connection: Connection, keys: Sequence[int], at: datetime, *, connected: bool) -> list[int]:
+def _turn(connection: Connection, keys: Collection[int], at: datetime, *, connected: bool) -> list[int]:
     """Note that these are connected, or are not; return those that were not so before."""
     if not keys:
         return []
@@ -107,7 +93,7 @@ def _turn(connection: Connection, keys: Sequence[int], at: datetime, *, connecte
             f"WHERE id IN (SELECT v FROM {ints(connection, 'keys')} k) AND connected = :before RETURNING id"
         ),
         {
-            "keys": bound(connection, keys),
+            "keys": bound(connection, distinct(keys)),
             "connected": connected,
             "before": not connected,
             "at": to_millis(at),

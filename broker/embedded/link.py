@@ -199,8 +199,14 @@ class EmbeddedLink:
             self._sessions.sleep(session)
         if will is not None and not (delay and session is not None and session.wire is not None):
             self._say(will)
+        if session is not None and all(each.wire is None for each in self._sessions.of(session.thing_name)):
+            self._tell_of_parting(session.thing_name)
         if not self._connections:
             self._emptied.set()
+
+    def _tell_of_parting(self, thing_name: str) -> None:
+        if self._door is not None:
+            self._door.disconnected(thing_name)
 
     def _say(self, will: Will) -> None:
         self.receive(Received(will.topic, will.payload, _nobody_listens, _nobody_waits))
@@ -245,6 +251,8 @@ class EmbeddedLink:
             client_id=None if connect.client_id else admitted.client_id,
         )
         connection.welcome(admitted, session, present=present, keep_alive=keep_alive, given=given)
+        if self._door is not None:
+            self._door.connected(session.thing_name)
 
     async def _wait_for_turn(self, connection: Connection, admitted: Admitted) -> None:
         """Two clients with one id take it from each other once a second, not in a loop (F26).
@@ -319,7 +327,7 @@ class EmbeddedLink:
 
 
 def _listen(file: int, backlog: int) -> None:
-    """Set how many wait in the kernel: asyncio takes one number for that and for how many it takes in at once."""
+    """Set how many wait in the kernel: asyncio has one number for that and for how many it takes at once."""
     with socket.socket(fileno=os.dup(file)) as same:
         same.listen(backlog)
 

@@ -13,11 +13,18 @@ class RecordingDoor:
         self.requests: asyncio.Queue[Received] = asyncio.Queue()
         self.subscriptions: asyncio.Queue[str] = asyncio.Queue()
         self.losses: asyncio.Queue[None] = asyncio.Queue()
+        self.turns: asyncio.Queue[tuple[str, bool]] = asyncio.Queue()
 
     def receive(self, message: Received) -> None:
         self.requests.put_nowait(message)
         if not self.hold:
             message.ack()
+
+    def connected(self, thing_name: str) -> None:
+        self.turns.put_nowait((thing_name, True))
+
+    def disconnected(self, thing_name: str) -> None:
+        self.turns.put_nowait((thing_name, False))
 
     def subscribed(self, thing_name: str) -> None:
         self.subscriptions.put_nowait(thing_name)
@@ -28,6 +35,11 @@ class RecordingDoor:
     async def request(self) -> Received:
         async with asyncio.timeout(15):
             return await self.requests.get()
+
+    async def turn(self) -> tuple[str, bool]:
+        """Return who came (True) or went next."""
+        async with asyncio.timeout(15):
+            return await self.turns.get()
 
     async def loss(self) -> None:
         async with asyncio.timeout(15):

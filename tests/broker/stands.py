@@ -90,6 +90,10 @@ class Hardened(Stand):
         if not self.hold:
             message.ack()
 
+    def connected(self, thing_name: str) -> None: ...
+
+    def disconnected(self, thing_name: str) -> None: ...
+
     def subscribed(self, thing_name: str) -> None:
         self.subscriptions.put_nowait(thing_name)
 
