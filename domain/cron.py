@@ -22,7 +22,8 @@ from cronsim import CronSim, CronSimError
 
 _NAMES: Final = ("minute", "hour", "day-of-month", "month", "day-of-week", "year")
 _WRAPPED: Final = re.compile(r"cron\((.*)\)", re.DOTALL)
-_YEARS: Final = range(1970, 2200)
+#: The years that expressions and blackout dates may name.
+YEARS: Final = range(1970, 2200)
 _NEAREST: Final = re.compile(r"([1-9]|[12][0-9]|3[01])W")
 _DAYS: Final = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 #: How far ahead and back to look for an occurrence before there is none.
@@ -122,10 +123,10 @@ def _years(text: str) -> frozenset[int]:
         match = re.fullmatch(r"(?:(\*)|(\d{4})(?:-(\d{4}))?)(?:/(\d+))?", term)
         if match is None or match[4] == "0":
             raise ValueError(f"bad year {term!r}")
-        first = _YEARS.start if match[1] else int(match[2])
-        last = int(match[3]) if match[3] else _YEARS.stop - 1 if match[1] or match[4] else first
-        if first not in _YEARS or last not in _YEARS or last < first:
-            raise ValueError(f"bad year {term!r}: {_YEARS.start} to {_YEARS.stop - 1}")
+        first = YEARS.start if match[1] else int(match[2])
+        last = int(match[3]) if match[3] else YEARS.stop - 1 if match[1] or match[4] else first
+        if first not in YEARS or last not in YEARS or last < first:
+            raise ValueError(f"bad year {term!r}: {YEARS.start} to {YEARS.stop - 1}")
         found.update(range(first, last + 1, int(match[4] or 1)))
     return frozenset(found)
 

@@ -77,9 +77,12 @@ def _date(text: str, part: str) -> date:
     if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", part) is None:
         raise ValueError(f"{text!r} is not YYYY-MM-DD or YYYY-MM-DD/YYYY-MM-DD")
     try:
-        return date.fromisoformat(part)
+        found = date.fromisoformat(part)
     except ValueError:
         raise ValueError(f"{text!r}: there is no {part}") from None
+    if found.year not in cron.YEARS:
+        raise ValueError(f"{text!r} is not within {cron.YEARS.start} and {cron.YEARS.stop - 1}")
+    return found
 
 
 def blackouts(texts: Sequence[str], zone: tzinfo) -> tuple[Span, ...]:

@@ -30,6 +30,10 @@ schemathesis.openapi.format(
 )
 schemathesis.openapi.format("json-object", DOCUMENTS.map(json.dumps))
 schemathesis.openapi.format("iana-time-zone", st.sampled_from(sorted(available_timezones())))
+schemathesis.openapi.format("time-zone-or-thing", st.sampled_from(["thing", *sorted(available_timezones())]))
+schemathesis.openapi.format(
+    "blackout-dates", st.sampled_from(["2024-12-24", "2024-02-29/2024-03-01", "1970-01-01", "2199-12-31"])
+)
 # The server's clock stands at 2024-06-10; starts and ends lie ahead of it, by half an hour at least.
 schemathesis.openapi.format("job-time", st.integers(11, 30).map("2024-06-{} 12:00".format))
 schemathesis.openapi.format("aws-cron", st.sampled_from(["cron(0 2 * * ? *)", "0/15 9 ? * MON-FRI *"]))
@@ -59,6 +63,9 @@ def times_fit(config, selection):
     starts, ends = config.get("startTime"), config.get("endTime")
     in_order = starts is None or ends is None or str(starts) < str(ends)
     behaves = config.get("endBehavior") is None or ends is not None
+    closes = config.get("closeBehavior") != "TIME_OUT" or config.get("maintenanceWindows")
+    if not (closes or config.get("blackoutDates")):
+        return False
     return in_order and behaves and (not config.get("maintenanceWindows") or selection == "CONTINUOUS")
 
 

@@ -58,7 +58,7 @@ JOBS = [
         json.dumps(dict.fromkeys(map(str, range(10_001)))).encode(),
         "10001 members",
     ),
-    ("an unknown member", new(priority=3), "unknown member 'priority'"),
+    ("an unknown member", new(urgency=3), "unknown member 'urgency'"),
     ("a member in another case", new(Targets=["t"]), "unknown member 'Targets'"),
     ("a member in snake case", new(job_id="x"), "unknown member 'job_id'"),
     ("an unknown member of a member", new(timeoutConfig={"minutes": 1}), "timeoutConfig.minutes"),

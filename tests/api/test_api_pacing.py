@@ -28,6 +28,9 @@ CONFIGS = {
         "endTime": "2024-06-11 07:00",
         "endBehavior": "CANCEL",
         "maintenanceWindows": [],
+        "timeZone": "Europe/Berlin",
+        "blackoutDates": ["2024-12-24/2024-12-26", "2025-01-01"],
+        "closeBehavior": "TIME_OUT",
     },
 }
 

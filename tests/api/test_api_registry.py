@@ -95,6 +95,7 @@ def test_groups_from_birth_to_death(door):
         "thingGroupId": made["thingGroupId"],
         "description": "all pumps",
         "parentGroupName": None,
+        "timeZone": None,
         "version": 1,
         "createdAt": "2024-06-10T06:13:20.123Z",
     }

@@ -24,6 +24,8 @@ def test_create_template_then_get_it_with_both_spellings_a1_a7_a27(door):
             "abortConfig": {},
             "jobExecutionsRetryConfig": {},
             "maintenanceWindows": [],
+            "priority": 0,
+            "exclusiveGroup": None,
             "timeoutConfig": {},
         }
     }
