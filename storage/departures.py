@@ -6,7 +6,6 @@ on from there, in this process or the next.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -17,11 +16,10 @@ from sqlalchemy import Connection, text
 from domain.errors import Conflict
 from storage import orphans, removal
 from storage.lists import bound, ints
-from storage.orphans import Orphan
 from storage.signals import Signal, raise_after_commit
 
-#: How many members or executions one piece is.
-CHUNK: Final = 1000
+#: How many members or executions make up one piece.
+CHUNK: Final = 500
 #: How many pieces are done on the spot.
 AT_ONCE: Final = 4
 
@@ -126,32 +124,20 @@ def _on_the_spot(connection: Connection, things: Sequence[int], at: datetime) ->
     """See as many of these things out as fits into one transaction; return the rest."""
     pieces = 0
     while things and pieces < AT_ONCE:
-        seen, ended = _see_out(connection, things[:CHUNK], at)
+        seen, looked_at = _see_out(connection, things[:CHUNK], at)
         things = things[seen:]
-        pieces += bool(ended)
+        pieces += bool(looked_at)
     return things
 
 
 def _see_out(connection: Connection, things: Sequence[int], at: datetime) -> tuple[int, int]:
-    """End the orphans of the first of these things; return of how many things, and how many orphans."""
-    found = orphans.find(connection, things)
-    seen = _fitting(things, found)
-    ended = [orphan for orphan in found if orphan.thing <= things[seen - 1]]
-    removal.remove(connection, [orphan.execution for orphan in ended if orphan.execution], at=at)
-    waits = [(orphan.job, orphan.thing) for orphan in ended if not orphan.execution]
+    """End the orphans of the first of these things; return of how many things, and what was looked at."""
+    found = orphans.find(connection, things, limit=CHUNK)
+    ending = [orphan.execution for orphan in found.orphans if orphan.execution]
+    removal.remove(connection, ending, at=at)
+    waits = [(orphan.job, orphan.thing) for orphan in found.orphans if not orphan.execution]
     removal.drop_waiting(connection, waits, at=at)
-    return seen, len(ended)
-
-
-def _fitting(things: Sequence[int], found: Sequence[Orphan]) -> int:
-    """Return how many things make up a piece: at least one, then as many as their orphans allow."""
-    each = Counter(orphan.thing for orphan in found)
-    total = 0
-    for place, thing in enumerate(things):
-        if total and total + each[thing] > CHUNK:
-            return place
-        total += each[thing]
-    return len(things)
+    return found.things, found.held
 
 
 def _leavers(connection: Connection, _key: int, at: datetime) -> bool:

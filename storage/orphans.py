@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, text
@@ -20,12 +21,21 @@ class Orphan(NamedTuple):
     execution: int
 
 
+class Found(NamedTuple):
+    """The orphans of the first ``things`` of those asked for, among the ``held`` places these have."""
+
+    orphans: list[Orphan]
+    things: int
+    held: int
+
+
+_ALL: Final = 2**62
 _FOLLOWS: Final = f"j.target_selection = 'CONTINUOUS' AND j.{OPEN_SQL}"
 _HELD: Final = (
     "SELECT e.thing, e.job, e.id FROM {keys} k CROSS JOIN executions e JOIN jobs j ON j.id = e.job "
     f"WHERE e.thing = k.v AND e.status IN ('QUEUED', 'IN_PROGRESS') AND {_FOLLOWS} "
     "UNION ALL SELECT w.thing, w.job, 0 FROM {keys} k CROSS JOIN waiting w JOIN jobs j ON j.id = w.job "
-    f"WHERE w.thing = k.v AND {_FOLLOWS}"
+    f"WHERE w.thing = k.v AND {_FOLLOWS} ORDER BY 1, 2 LIMIT :limit"
 )
 #: The groups each thing is in, directly or through one inside; one that is being deleted holds nobody.
 _UP: Final = (
@@ -44,18 +54,37 @@ _NAMED: Final = (
 )
 
 
-def find(connection: Connection, things: Sequence[int]) -> list[Orphan]:
-    """Return the orphans among what these things have, by thing; costs what they have, not who follows."""
-    held = [Orphan(*row) for row in _run(connection, _HELD, keys=things)]
+def find(connection: Connection, things: Sequence[int], *, limit: int) -> Found:
+    """Look at what the first of these things have, as many (at least one) as have ``limit`` places together.
+
+    ``things`` rise. Costs what they have, not who follows.
+    """
+    held = _held(connection, things, limit + 1)
+    if len(held) <= limit:
+        return Found(_orphans(connection, held), len(things), len(held))
+    # The thing at the limit is not read to its end: it is left out, or looked at alone.
+    cut = held[limit].thing
+    whole = [orphan for orphan in held if orphan.thing < cut]
+    if not whole:
+        whole = _held(connection, [cut], _ALL)
+        return Found(_orphans(connection, whole), bisect_right(things, cut), len(whole))
+    return Found(_orphans(connection, whole), bisect_left(things, cut), len(whole))
+
+
+def _held(connection: Connection, things: Sequence[int], limit: int) -> list[Orphan]:
+    return [Orphan(*row) for row in _run(connection, _HELD, limit, keys=things)]
+
+
+def _orphans(connection: Connection, held: Sequence[Orphan]) -> list[Orphan]:
     if not held:
         return []
-    named = {(row[0], row[1]) for row in _named(connection, held)}
+    named = {(row.job, row.thing) for row in _named(connection, held)}
     free = [orphan for orphan in held if (orphan.job, orphan.thing) not in named]
-    up = _groups_of(connection, sorted({orphan.thing for orphan in free}))
-    followed = _followed(connection, sorted({orphan.job for orphan in free}), up)
-    return sorted(
-        orphan for orphan in free if not followed.get(orphan.job, set()) & up.get(orphan.thing, set())
-    )
+    up = _sets(_run(connection, _UP, keys=sorted({orphan.thing for orphan in free})))
+    groups = sorted(set().union(*up.values()))
+    jobs = sorted({orphan.job for orphan in free})
+    followed = _sets(_run(connection, _GROUPS, groups=groups, jobs=jobs))
+    return [o for o in free if not followed.get(o.job, set()) & up.get(o.thing, set())]
 
 
 def _named(connection: Connection, held: Sequence[Orphan]) -> Sequence[Any]:
@@ -64,18 +93,11 @@ def _named(connection: Connection, held: Sequence[Orphan]) -> Sequence[Any]:
     return connection.execute(statement, {"pairs": json.dumps(wanted)}).all()
 
 
-def _groups_of(connection: Connection, things: Sequence[int]) -> dict[int, set[int]]:
-    return _sets(_run(connection, _UP, keys=things))
-
-
-def _followed(connection: Connection, jobs: Sequence[int], up: Mapping[int, set[int]]) -> dict[int, set[int]]:
-    groups = sorted(set().union(*up.values()))
-    return _sets(_run(connection, _GROUPS, groups=groups, jobs=jobs))
-
-
-def _run(connection: Connection, statement: str, **values: Sequence[int]) -> Sequence[Any]:
+def _run(
+    connection: Connection, statement: str, limit: int | None = None, **values: Sequence[int]
+) -> Sequence[Any]:
     lists = {name: ints(connection, name) for name in values}
-    parameters = {name: bound(connection, value) for name, value in values.items()}
+    parameters = {name: bound(connection, value) for name, value in values.items()} | {"limit": limit}
     return connection.execute(text(statement.format(**lists)), parameters).all()
 
 

@@ -1,0 +1,345 @@
+"""Departures: deleted things, deleted groups and leavers are swept in pieces (contract 2.5; promise F5)."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+from invariants import check
+from paced_jobs import retry
+from sync_store import AUTO, SyncStore, names
+from sync_store import START as AT
+
+from domain.errors import Conflict, NotFound, UnknownTarget
+from domain.execution import Status
+from domain.job import NewJob, TargetSelection
+from storage import departures, groups, jobs, orphans, things
+from storage.departures import Departure, Kind
+from storage.store import Store
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make pieces small, so that few things are many."""
+    monkeypatch.setattr(departures, "CHUNK", 4)
+    monkeypatch.setattr(departures, "AT_ONCE", 2)
+
+
+@pytest.fixture
+def followed(store: SyncStore) -> SyncStore:
+    """A continuous job that twenty members of a group have, and a group around it that another follows."""
+    store.group("around")
+    store.group("g", *names("t", 20), parent="around")
+    store.create("j", "thinggroup/g", continuous=True)
+    return store
+
+
+def delete_group(store: SyncStore, name: str = "g") -> None:
+    store.do(groups.delete, name, at=store.now)
+
+
+def pieces(store: SyncStore) -> Iterator[int]:
+    """Go on with what departs, each piece in a process that starts anew; say how many each has ended."""
+    while due := store.do(departures.due):
+        for departure in due:
+            store.reopen()
+            before = ended(store)
+            store.do(departures.go_on, departure, at=store.now)
+            check(store)
+            yield ended(store) - before
+
+
+def ended(store: SyncStore) -> int:
+    return store.rows("SELECT count(*) FROM executions WHERE status = 'REMOVED'")[0][0]
+
+
+# --- groups ---
+
+
+def test_a_group_of_a_thousand_is_gone_when_its_deletion_returns(store: SyncStore) -> None:
+    store.group("g", *names("t", 1000))
+    store.create("j", "thinggroup/g", continuous=True)
+    delete_group(store)
+    with pytest.raises(NotFound):
+        store.do(groups.get, "g")
+    assert store.job("j").counts[Status.REMOVED] == 1000
+    assert store.do(departures.due) == []
+
+
+@pytest.mark.usefixtures("small")
+def test_a_large_group_is_swept_by_the_clock_in_pieces_whoever_is_killed(followed: SyncStore) -> None:
+    delete_group(followed)
+    assert (followed.do(groups.get, "g").status, ended(followed)) == ("DELETION_IN_PROGRESS", 8)
+    assert list(pieces(followed)) == [4, 4, 4, 0]
+    with pytest.raises(NotFound):
+        followed.do(groups.get, "g")
+    assert followed.job("j").counts[Status.REMOVED] == 20
+    assert followed.rows("SELECT count(*) FROM execution_events WHERE to_status = 'REMOVED'") == [(20,)]
+    followed.group("g", "t1")
+    followed.tick()
+    assert followed.job("j").counts[Status.QUEUED] == 0, "another group of the same name"
+
+
+@pytest.mark.usefixtures("small")
+def test_a_piece_that_is_killed_half_way_is_as_if_it_had_not_begun(followed: SyncStore) -> None:
+    delete_group(followed)
+
+    def half(connection) -> None:
+        departures.go_on(connection, departures.due(connection)[0], at=followed.now)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        followed.do(half)
+    followed.reopen()
+    assert ended(followed) == 8
+    followed.tick()
+    assert followed.job("j").counts[Status.REMOVED] == 20
+
+
+@pytest.mark.usefixtures("small")
+def test_a_group_on_its_way_out_takes_nobody_in_keeps_its_name_and_is_no_target(followed: SyncStore) -> None:
+    delete_group(followed)
+    before = followed.do(groups.members, "g").items
+    policy, at = {"policy": AUTO, "at": followed.now}, {"at": followed.now}
+    for verb, values in (
+        (groups.create, at),
+        (groups.update, {"changes": {"description": "d"}, **at}),
+        (groups.delete, at),
+    ):
+        with pytest.raises(Conflict, match="g is being deleted; its name is free again when that is done"):
+            followed.do(verb, "g", **values)
+    with pytest.raises(Conflict, match="being deleted"):
+        followed.do(groups.add, "g", ["new"], **policy)
+    with pytest.raises(Conflict, match="being deleted"):
+        followed.group("inside", parent="g")
+    for target in ("g", "thinggroup/g"):
+        with pytest.raises(UnknownTarget, match="targets: thing group 'g' is being deleted"):
+            followed.create("k", target)
+        with pytest.raises(UnknownTarget, match="excludedTargets: thing group 'g' is being deleted"):
+            followed.create("k", "t1", excluded_targets=(target,))
+    with pytest.raises(UnknownTarget):
+        followed.do(jobs.associate, "j", ["thinggroup/g"], **policy)
+    assert followed.do(groups.members, "g").items == before
+    assert followed.rows("SELECT count(*) FROM things WHERE name IN ('g', 'new')") == [(0,)]
+
+
+@pytest.mark.usefixtures("small")
+def test_a_group_on_its_way_out_is_in_no_other_any_more(followed: SyncStore) -> None:
+    followed.create("above", "thinggroup/around", continuous=True)
+    followed.tick()
+    delete_group(followed)
+    assert followed.create("later", "thinggroup/around").counts[Status.QUEUED] == 0
+    delete_group(followed, "around")
+    followed.tick()
+    for job in ("j", "above"):
+        assert followed.job(job).counts[Status.REMOVED] == 20
+    assert followed.rows("SELECT name FROM thing_groups") == []
+
+
+@pytest.mark.usefixtures("small")
+def test_members_of_a_group_on_its_way_out_may_still_leave_and_be_deleted(followed: SyncStore) -> None:
+    delete_group(followed)
+    assert followed.do(groups.remove, "g", ["t19"], at=followed.now) == 1
+    followed.do(things.delete, "t18", at=followed.now)
+    assert ended(followed) == 10
+    followed.tick()
+    assert followed.job("j").counts[Status.REMOVED] == 20
+
+
+@pytest.mark.usefixtures("small")
+def test_who_is_covered_by_another_target_stays(followed: SyncStore) -> None:
+    followed.group("other", *(f"t{n}" for n in range(5, 15)))
+    followed.do(jobs.associate, "j", ["thinggroup/other", "t19"], policy=AUTO, at=followed.now)
+    delete_group(followed)
+    followed.tick()
+    counts = followed.job("j").counts
+    assert (counts[Status.QUEUED], counts[Status.REMOVED]) == (11, 9)
+
+
+@pytest.mark.usefixtures("small")
+def test_who_waits_for_its_release_waits_no_longer(followed: SyncStore) -> None:
+    followed.group("late")
+    followed.create("k", "thinggroup/late", continuous=True)
+    followed.do(groups.add, "late", list(names("t", 20)), policy=AUTO, at=followed.now)
+    assert followed.rows("SELECT waiting FROM jobs WHERE job_id = 'k'") == [(20,)]
+    delete_group(followed, "late")
+    followed.see_out()
+    assert followed.rows("SELECT waiting FROM jobs WHERE job_id = 'k'") == [(0,)]
+    assert not any(followed.job("k").counts.values())
+
+
+def test_an_exclusion_covers_nobody(store: SyncStore) -> None:
+    store.group("g", "t1", "t2")
+    store.group("not", "t1")
+    store.create("j", "thinggroup/g", continuous=True, excluded_targets=("thinggroup/not",))
+    store.do(groups.add, "not", ["t2"], policy=AUTO, at=store.now)
+    store.do(groups.remove, "g", ["t2"], at=store.now)
+    assert store.execution("j", "t2").status == "REMOVED"
+
+
+@pytest.mark.usefixtures("small")
+def test_a_thing_that_has_more_than_a_piece_is_seen_out_alone(store: SyncStore) -> None:
+    store.group("g", "t0", "t1", "t2")
+    for number in range(9):
+        store.create(f"j{number}", "thinggroup/g", continuous=True, document=f'{{"n":{number}}}')
+    keys = sorted(store.do(things.key_of, thing) for thing in names("t", 3))
+    found = store.do(orphans.find, keys, limit=4)
+    assert (found.orphans, found.things, found.held) == ([], 1, 9)
+    delete_group(store)
+    store.tick()
+    assert ended(store) == 27
+
+
+# --- things ---
+
+
+@pytest.mark.usefixtures("small")
+def test_a_deleted_thing_is_gone_at_once_and_its_work_ends_in_pieces(store: SyncStore) -> None:
+    for number in range(20):
+        store.create(f"j{number}", "t", document=f'{{"n":{number}}}')
+    store.do(things.delete, "t", at=store.now)
+    assert ended(store) == 8
+    with pytest.raises(NotFound):
+        store.do(things.get, "t")
+    assert store.ask("t", "start-next")[1]["code"] == "ResourceNotFound"
+    assert list(pieces(store)) == [4, 4, 4, 0]
+    assert store.rows("SELECT status, count(*) FROM jobs GROUP BY status") == [("COMPLETED", 20)]
+    assert store.rows("SELECT count(*) FROM execution_events WHERE to_status = 'REMOVED'") == [(20,)]
+
+
+@pytest.mark.usefixtures("small")
+def test_a_namesake_hears_nothing_of_what_the_deleted_thing_has_left(store: SyncStore) -> None:
+    for number in range(20):
+        store.create(f"j{number}", "t", document=f'{{"n":{number}}}')
+    store.tell()
+    store.do(things.delete, "t", at=store.now)
+    store.do(things.create, "t", at=store.now)
+    # An operator's cancel and the clock both touch what is left, and mark the thing whose it is.
+    store.do(jobs.cancel, "j15", at=store.now)
+    assert store.tell() == {}
+    assert "execution" not in store.ask("t", "start-next")[1]
+    store.create("new", "t")
+    assert store.tell()["t"]["notify"]["jobs"].keys() == {"QUEUED"}
+    store.tick()
+    assert store.tell() == {}
+    assert store.execution("new", "t").status == "QUEUED"
+    assert store.rows("SELECT status, count(*) FROM jobs GROUP BY status") == [
+        ("CANCELED", 1), ("COMPLETED", 19), ("IN_PROGRESS", 1),
+    ]  # fmt: skip
+
+
+@pytest.mark.usefixtures("small")
+def test_what_a_deleted_thing_waits_for_goes_too_even_if_it_is_released_meanwhile(store: SyncStore) -> None:
+    for number in range(20):
+        store.create(f"j{number}", f"x{number}", continuous=True, document=f'{{"n":{number}}}')
+        store.group(f"g{number}")
+        store.do(jobs.associate, f"j{number}", [f"thinggroup/g{number}"], policy=AUTO, at=store.now)
+        store.do(groups.add, f"g{number}", ["t"], policy=AUTO, at=store.now)
+    assert store.rows("SELECT count(*) FROM waiting") == [(20,)]
+    store.do(things.delete, "t", at=store.now)
+    assert store.rows("SELECT count(*) FROM waiting") == [(12,)]
+    for number in range(10, 20):
+        store.finish_rollout(f"j{number}")
+    store.tick()
+    assert store.rows("SELECT count(*) FROM waiting") == [(0,)]
+    gone = "SELECT count(*) FROM executions e JOIN things t ON t.id = e.thing WHERE t.deleted_at IS NOT NULL"
+    assert store.rows(f"{gone} AND e.status <> 'REMOVED'") == [(0,)]
+
+
+@pytest.mark.usefixtures("small")
+def test_a_timer_that_fires_on_a_deleted_thing_owes_it_no_retry(store: SyncStore) -> None:
+    timeout = {"inProgressTimeoutInMinutes": 1}
+    for number in range(20):
+        document = f'{{"n":{number}}}'
+        more = {"timeout_config": timeout, "pacing": retry("ALL", 3), "document": document}
+        store.create(f"j{number}", "t", **more)
+        store.ask("t", f"j{number}/update", {"status": "IN_PROGRESS"})
+    store.do(things.delete, "t", at=store.now)
+    store.later(minutes=2)
+    store.expire()
+    store.tick()
+    assert store.rows("SELECT status, count(*) FROM jobs GROUP BY status") == [("COMPLETED", 20)]
+
+
+# --- leavers ---
+
+
+@pytest.mark.usefixtures("small")
+def test_thousands_that_leave_are_no_members_at_once_and_their_work_ends_in_pieces(
+    followed: SyncStore,
+) -> None:
+    assert followed.do(groups.remove, "g", list(names("t", 20)), at=followed.now) == 20
+    assert (followed.do(groups.members, "g").items, ended(followed)) == ((), 8)
+    assert followed.do(departures.due) == [Departure(Kind.LEAVERS, 0)]
+    assert list(pieces(followed)) == [4, 4, 4]
+    assert followed.job("j").counts[Status.REMOVED] == 20
+
+
+@pytest.mark.usefixtures("small")
+def test_who_comes_back_before_the_clock_has_come_by_gets_it_again_all_the_same(followed: SyncStore) -> None:
+    followed.do(groups.remove, "g", list(names("t", 20)), at=followed.now)
+    assert followed.execution("j", "t19").status == "QUEUED"
+    followed.do(groups.add, "g", ["t19"], policy=AUTO, at=followed.now)
+    followed.tick()
+    assert followed.execution("j", "t19", 1).status == "REMOVED"
+    assert followed.execution("j", "t19").execution_number == 2
+    assert followed.execution("j", "t18").status == "REMOVED"
+
+
+@pytest.mark.usefixtures("small")
+def test_too_many_that_come_back_at_once_are_asked_to_try_again(followed: SyncStore) -> None:
+    everybody = list(names("t", 20))
+    followed.do(groups.remove, "g", everybody, at=followed.now)
+    with pytest.raises(Conflict, match="4 of these things are still leaving a group; try again"):
+        followed.do(groups.add, "g", everybody, policy=AUTO, at=followed.now)
+    assert followed.do(groups.members, "g").items == ()
+    followed.see_out()
+    assert followed.do(groups.add, "g", everybody, policy=AUTO, at=followed.now) == 20
+    followed.tick()
+    assert followed.rows("SELECT number, status, count(*) FROM executions GROUP BY number, status") == [
+        (1, "REMOVED", 20), (2, "QUEUED", 20),
+    ]  # fmt: skip
+
+
+@pytest.mark.usefixtures("small")
+def test_a_leaver_that_is_deleted_is_a_deleted_thing(followed: SyncStore) -> None:
+    followed.do(groups.remove, "g", list(names("t", 20)), at=followed.now)
+    followed.do(things.delete, "t19", at=followed.now)
+    assert followed.execution("j", "t18").status == "QUEUED"
+    assert ended(followed) == 9
+    followed.tick()
+    assert followed.job("j").counts[Status.REMOVED] == 20
+
+
+# --- at the same time ---
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("continuous", [False, True])
+async def test_a_job_made_while_its_group_goes_has_all_or_is_refused(
+    real_store: Store, *, continuous: bool
+) -> None:
+    selection = TargetSelection.CONTINUOUS if continuous else TargetSelection.SNAPSHOT
+    await real_store.write(groups.create, "g", at=AT)
+    await real_store.write(groups.add, "g", list(names("t", 20)), policy=AUTO, at=AT)
+
+    def job(number: int) -> NewJob:
+        return NewJob(
+            targets=("thinggroup/g",),
+            target_selection=selection,
+            job_id=f"j{number}",
+            document=f'{{"n":{number}}}',
+        )
+
+    calls = [real_store.write(jobs.create, job(n), policy=AUTO, at=AT) for n in range(10)]
+    calls.insert(5, real_store.write(groups.delete, "g", at=AT))
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    outcomes.pop(5)
+    while due := await real_store.read(departures.due):
+        for departure in due:
+            await real_store.write(departures.go_on, departure, at=AT)
+    ends = Status.REMOVED if continuous else Status.QUEUED
+    for number, outcome in enumerate(outcomes):
+        if number < 5:
+            assert (await real_store.read(jobs.get, f"j{number}")).counts[ends] == 20
+        else:
+            assert isinstance(outcome, UnknownTarget)
