@@ -21,6 +21,7 @@ class Need(NamedTuple):
 NEEDS = (
     Need("mosquitto", "mosquitto", "the external broker of the contract suite and the benchmark"),
     Need("strace", "strace", "proof that a commit reaches the disk before its answer leaves"),
+    Need("faketime", "faketime", "clocks that are set while a server runs"),
 )
 
 #: Where daemons live; not on every user's PATH.

@@ -27,11 +27,13 @@ class Place(NamedTuple):
 class Nursery:
     """The process that forks servers; see ``nursery.py``."""
 
-    def __init__(self) -> None:
+    def __init__(self, **environment: str) -> None:
         self._door, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._door.settimeout(PATIENCE)
         self._process = subprocess.Popen(
-            [sys.executable, str(NURSERY), str(theirs.fileno())], pass_fds=[theirs.fileno()]
+            [sys.executable, str(NURSERY), str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            env={**os.environ, **environment},
         )
         theirs.close()
         if not self._door.recv(100):

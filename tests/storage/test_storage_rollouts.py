@@ -271,7 +271,7 @@ def test_time_outs_of_many_fire_in_pieces_and_each_once(store: SyncStore) -> Non
     store.later(minutes=1)
     key = store.job_key("j")
     fired = []
-    while count := store.do(expiry.expire, key, limit=10, at=store.now):
+    while count := store.do(expiry.expire, [key], limit=10, at=store.now):
         store.reopen()
         fired.append(count)
     assert fired == [10, 10, 5]
