@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Iterable
 from datetime import datetime
@@ -13,11 +12,14 @@ from sqlalchemy import Connection, text
 from domain.artifacts import Artifact
 from domain.errors import AlreadyExists, Conflict, NotFound
 from domain.names import artifact_name
+from domain.substitution import Kind, placeholders
 from storage.lists import bound, texts
 from storage.millis import from_millis, to_millis
 from storage.pages import Page, cut, size, start
 from storage.tables import OPEN_SQL
 
+#: Kinds of placeholder that name an artifact.
+OF_ARTIFACTS: Final = frozenset({Kind.ARTIFACT, Kind.ARTIFACT_SHA256, Kind.ARTIFACT_SIZE})
 _COLUMNS: Final = "id, name, sha256, size, content_type, created_at"
 
 
@@ -132,15 +134,20 @@ def signing_key(connection: Connection) -> bytes:
 
 
 def _open_job_with(connection: Connection, name: str) -> str | None:
-    placeholder = re.compile(r"\$\{thingjobs:artifact[a-z0-9-]*:" + re.escape(name) + "\\}")
     found = connection.execute(
         text(
-            f"SELECT job_id, document FROM jobs WHERE {OPEN_SQL} AND document LIKE :like ESCAPE '!' "
-            "ORDER BY id"
+            f"SELECT job_id, document FROM jobs WHERE {OPEN_SQL} "
+            # What is escaped may spell the name in another way.
+            r"AND (document LIKE :like ESCAPE '!' OR document LIKE '%\u%' ESCAPE '!') ORDER BY id"
         ),
         {"like": f"%:{name.replace('_', '!_')}}}%"},
     )
-    return next((row.job_id for row in found if placeholder.search(row.document)), None)
+    return next((row.job_id for row in found if name in named_in(row.document)), None)
+
+
+def named_in(document: str) -> set[str]:
+    """Return the names of the artifacts that a document asks for."""
+    return {found.name for found in placeholders(document) if found.kind in OF_ARTIFACTS}
 
 
 def _artifact(row: Any) -> Artifact:
