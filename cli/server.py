@@ -22,16 +22,19 @@ from broker.embedded.link import EmbeddedLink
 from broker.link import Link
 from broker.mqtt import ExternalLink
 from broker.notifier import Notifier
+from broker.presence import Presence
 from broker.revocation import Revocation
 from broker.scheduler import Scheduler
 from cli.artifact_parts import artifact_parts, warn_of_loopback
 from cli.settings import Settings
+from domain.artifacts import Links
 from domain.errors import Unavailable
 from domain.names import Arns
 from domain.quarantine import Quarantine
 from domain.registry import Registration
 from domain.topics import Topics
 from storage import timers
+from storage.links import minter
 from storage.policy import Policy
 from storage.signals import Signal
 from storage.store import Store
@@ -76,21 +79,22 @@ async def serving(settings: Settings) -> AsyncIterator[Server]:
         link = _link(settings, store)
         clock = Clock(not_before=await store.read(timers.newest))
         kept, links = await artifact_parts(settings, store)
-        engine = _engine(settings, store, link, clock)
+        policy = _policy(settings, links)
+        engine = _engine(settings, store, link, clock, policy)
         try:
+            if settings.broker == "embedded":
+                await engine.presence.reset()
             await link.start(engine.dispatcher)
             async with asyncio.TaskGroup() as tasks:
-                running = engine.run(tasks, store)
-                api = ApiServer(
-                    build(store, _api_options(settings, store, link, engine, clock, kept=kept)),
-                    settings.http_host,
-                    settings.http_port,
-                )
+                options = _api_options(settings, store, link, engine, clock=clock, policy=policy, kept=kept)
+                api = ApiServer(build(store, options), settings.http_host, settings.http_port)
                 await api.start()
+                server = Server(settings, store, link, api.port, clock)
+                # Before the first document goes out: only now is it certain where we are.
+                links.base = settings.artifact_url or server.http_url
+                warn_of_loopback(settings, links.base)
+                running = engine.run(tasks, store)
                 try:
-                    server = Server(settings, store, link, api.port, clock)
-                    links.base = settings.artifact_url or server.http_url
-                    warn_of_loopback(settings, links.base)
                     yield server
                 finally:
                     await api.close()
@@ -139,6 +143,7 @@ class Engine:
     notifier: Notifier
     scheduler: Scheduler
     revocation: Revocation
+    presence: Presence
 
     def run(self, tasks: asyncio.TaskGroup, store: Store) -> list[asyncio.Task[None]]:
         """Start every part; one that ends by an error takes the server down."""
@@ -147,6 +152,7 @@ class Engine:
             tasks.create_task(self.notifier.run(), name="notifier"),
             tasks.create_task(self.scheduler.run(), name="scheduler"),
             tasks.create_task(self.revocation.run(), name="revocation"),
+            tasks.create_task(self.presence.run(), name="presence"),
             tasks.create_task(_fail_with(store), name="disk watch"),
         ]
 
@@ -156,29 +162,42 @@ async def _fail_with(store: Store) -> None:
     raise Unavailable("the disk failed under a commit; stopping, since nothing more can be promised")
 
 
-def _policy(settings: Settings) -> Policy:
+def _policy(settings: Settings, links: Links) -> Policy:
     period = timedelta(minutes=settings.quarantine_minutes)
     return Policy(
-        Registration(settings.registration), quarantine=Quarantine(settings.quarantine_after, period)
+        Registration(settings.registration),
+        quarantine=Quarantine(settings.quarantine_after, period),
+        minter=minter(links),
     )
 
 
-def _engine(settings: Settings, store: Store, link: Link, clock: Clock) -> Engine:
+def _engine(settings: Settings, store: Store, link: Link, clock: Clock, policy: Policy) -> Engine:
     topics = Topics(settings.topic_root)
-    policy = _policy(settings)
     dispatcher = Dispatcher(store, topics, clock=clock, policy=policy)
-    notifier = Notifier(store, link, topics, clock=clock, replied=dispatcher.replied)
+    notifier = Notifier(store, link, topics, clock=clock, replied=dispatcher.replied, policy=policy)
     dispatcher.greet, dispatcher.forget = notifier.greet, notifier.forget
     scheduler = Scheduler(store, clock=clock, leap=clock.leap, policy=policy)
     revocation = Revocation(store, link, clock=clock)
+    is_told = settings.broker == "embedded"
+    window = None if is_told else timedelta(minutes=settings.contact_minutes)
+    presence = Presence(store, clock=clock, window=window)
+    dispatcher.came, dispatcher.left, dispatcher.heard = presence.came, presence.left, presence.heard
     store.listen(Signal.MARKS, notifier.wake)
     store.listen(Signal.AGENDA, scheduler.wake)
     store.listen(Signal.REVOKED, revocation.wake)
-    return Engine(dispatcher, notifier, scheduler, revocation)
+    store.listen(Signal.REGISTERED, presence.registered)
+    return Engine(dispatcher, notifier, scheduler, revocation, presence)
 
 
 def _api_options(
-    settings: Settings, store: Store, link: Link, engine: Engine, clock: Clock, *, kept: ArtifactStore
+    settings: Settings,
+    store: Store,
+    link: Link,
+    engine: Engine,
+    *,
+    clock: Clock,
+    policy: Policy,
+    kept: ArtifactStore,
 ) -> ApiOptions:
     def ready() -> Mapping[str, bool]:
         ticked = engine.scheduler.last_tick_at
@@ -191,7 +210,7 @@ def _api_options(
     key = settings.api_key
     return ApiOptions(
         arns=Arns(settings.partition, settings.region, settings.account),
-        policy=_policy(settings),
+        policy=policy,
         api_key=None if key is None else key.get_secret_value(),
         clock=clock,
         ready=ready,
