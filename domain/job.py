@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from domain.details import first_control
 from domain.errors import InvalidRequest, WrongJobState
@@ -15,6 +15,7 @@ from domain.timeout_config import UNLIMITED, TimeoutConfig
 
 if TYPE_CHECKING:
     from domain.pacing import Pacing
+    from domain.values import Values
 
 MAX_TEXT: Final = 2028
 MAX_TARGETS: Final = 10_000
@@ -56,6 +57,8 @@ class NewJob:
     job_id: str | None = None
     document: str | None = None
     template_id: str | None = None
+    #: None: the newest.
+    template_version: int | None = None
     description: str | None = None
     timeout_config: TimeoutConfig = UNLIMITED
     pacing: Pacing | None = None
@@ -63,6 +66,9 @@ class NewJob:
     priority: int | None = None
     exclusive_group: str | None = None
     client_token: str | None = None
+    #: What the document's placeholders stand for: the same for all things, and by thing.
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    values: Values = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +88,8 @@ class Job:
     reason_code: str | None = None
     force_canceled: bool = False
     template_id: str | None = None
+    template_version: int | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
     timeout_config: TimeoutConfig = UNLIMITED
     pacing: Pacing | None = None
     excluded_targets: tuple[str, ...] = ()
@@ -92,12 +100,15 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Template:
-    """A kept document with its configuration, to make jobs from. Never changes."""
+    """A kept document with its configuration, to make jobs from. A version of it never changes."""
 
     template_id: str
     document: str
     description: str
     created_at: datetime
+    version: int = 1
+    #: JSON Schema of what its document's placeholders stand for.
+    parameters: Mapping[str, Any] = field(default_factory=dict)
     timeout_config: TimeoutConfig = UNLIMITED
     pacing: Pacing | None = None
     priority: int = 0

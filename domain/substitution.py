@@ -107,6 +107,27 @@ def placeholders(document: str) -> list[Placeholder]:
     return [piece for _, pieces in _strings(document) for piece in pieces if isinstance(piece, Placeholder)]
 
 
+def parameters_named(document: str) -> set[str]:
+    """Return the names of the parameters that are filled in when a job is created."""
+    return {p.name for p in placeholders(document) if RULES[p.kind].moment is Moment.CREATION}
+
+
+def fill_parameters(document: str, values: Mapping[str, object]) -> str:
+    """Return the document that a job with these values keeps; what is filled in later stays.
+
+    A value may hold placeholders of later; one of a parameter in it is refused, since it would stay a hole.
+    """
+
+    def resolve(placeholder: Placeholder) -> object:
+        return values[placeholder.name] if RULES[placeholder.kind].moment is Moment.CREATION else KEEP
+
+    filled = fill(document, resolve)
+    left = parameters_named(filled)
+    if left:
+        raise InvalidRequest(f"parameters: a value names the parameter {min(left)} in turn")
+    return filled
+
+
 def fill(document: str, resolve: Resolver) -> str:
     """Return the document with the values that ``resolve`` gives, escaped for where they stand.
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from pydantic_core import from_json
 from sqlalchemy import Connection, text
 
 from domain import job as rules
@@ -295,6 +296,8 @@ def _job(connection: Connection, row: Any) -> Job:
         reason_code=row.reason_code,
         force_canceled=bool(row.force_canceled),
         template_id=row.template_id,
+        template_version=row.template_version,
+        parameters=from_json(row.parameters),
         timeout_config=timeouts_from(row.timeout_config),
         pacing=parse(row.pacing),
         priority=row.priority,

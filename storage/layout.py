@@ -1,4 +1,4 @@
-"""Writes a new job: its row, its targets and exclusions, its waves, and who waits for it."""
+"""Writes a new job: its row, its targets and exclusions, its waves, who waits for it, and their values."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from datetime import datetime
 from typing import Final
 from uuid import uuid4
 
+from pydantic_core import to_json
 from sqlalchemy import Connection, text
 
 from domain import schedule
 from domain.acts import Act
 from domain.job import NewJob
 from domain.waves import UNSTAGED
-from storage import acts, orders, targets, waves
+from storage import acts, orders, targets, values, waves
 from storage.millis import to_millis
+from storage.orders import Order
 from storage.policy import Policy
 
 
@@ -22,45 +24,53 @@ def lay_out(connection: Connection, job: NewJob, *, policy: Policy, actor: str =
 
     Raises what ``create`` does, but ``AlreadyExists``.
     """
-    document, description, timeouts, paced = orders.content(connection, job)
-    priority, exclusive_group = orders.rank(connection, job)
-    if paced.scheduling_config is not None:
-        schedule.check(paced.scheduling_config, job.target_selection, at=at, lead=policy.schedule_lead)
+    order = orders.order(connection, job)
+    if order.paced.scheduling_config is not None:
+        times = order.paced.scheduling_config
+        schedule.check(times, job.target_selection, at=at, lead=policy.schedule_lead)
     resolved = targets.resolve(connection, job.targets, policy=policy, at=at)
     excluded = targets.exclusions(connection, job.excluded_targets, at=at)
-    key = int(
-        connection.execute(
-            _INSERT,
-            {
-                "job_id": job.job_id or str(uuid4()),
-                "target_selection": job.target_selection.value,
-                "document": document,
-                "description": description,
-                "timeout_config": timeouts.text,
-                "pacing": paced.text,
-                "status": orders.first_status(paced).value,
-                "template_id": job.template_id,
-                "priority": priority,
-                "exclusive_group": exclusive_group,
-                "client_token": job.client_token,
-                "digest": orders.digest(job),
-                "target_count": len(resolved),
-                "at": to_millis(at),
-            },
-        ).scalar_one()
-    )
+    key = _write(connection, job, order, target_count=len(resolved), at=at)
     acts.note(connection, key, Act.CREATE, actor=actor, details={"targets": len(resolved)}, at=at)
     targets.add(connection, key, resolved, first=0)
     targets.add(connection, key, excluded, first=len(resolved), excluded=True)
-    waves.begin(connection, key, paced.staged_rollout_config or UNSTAGED, at=at)
+    waves.begin(connection, key, order.paced.staged_rollout_config or UNSTAGED, at=at)
     targets.latch(connection, key, resolved)
+    values.keep(connection, key, job.values)
+    values.require(connection, key, order.document)
     return key
 
 
+def _write(connection: Connection, job: NewJob, order: Order, *, target_count: int, at: datetime) -> int:
+    """Write the row of a job; return its key."""
+    row = {
+        "job_id": job.job_id or str(uuid4()),
+        "target_selection": job.target_selection.value,
+        "status": orders.first_status(order.paced).value,
+        "document": order.document,
+        "description": order.description,
+        "timeout_config": order.timeouts.text,
+        "pacing": order.paced.text,
+        "template_id": job.template_id,
+        "template_version": order.template_version,
+        "parameters": to_json(order.parameters).decode(),
+        "priority": order.priority,
+        "exclusive_group": order.exclusive_group,
+        "client_token": job.client_token,
+        "request_digest": orders.digest(job),
+        "target_count": target_count,
+        "created_at": to_millis(at),
+        "last_updated_at": to_millis(at),
+    }
+    return int(connection.execute(_INSERT, row).scalar_one())
+
+
+_COLUMNS: Final = (
+    "job_id", "target_selection", "status", "document", "description", "timeout_config", "pacing",
+    "template_id", "template_version", "parameters", "priority", "exclusive_group", "client_token",
+    "request_digest", "target_count", "created_at", "last_updated_at",
+)  # fmt: skip
 _INSERT: Final = text(
-    "INSERT INTO jobs (job_id, target_selection, status, document, description, timeout_config, pacing, "
-    "template_id, priority, exclusive_group, client_token, request_digest, target_count, created_at, "
-    "last_updated_at) VALUES (:job_id, :target_selection, :status, :document, :description, "
-    ":timeout_config, :pacing, :template_id, :priority, :exclusive_group, :client_token, :digest, "
-    ":target_count, :at, :at) RETURNING id"
+    f"INSERT INTO jobs ({', '.join(_COLUMNS)}) VALUES ({', '.join(f':{name}' for name in _COLUMNS)}) "
+    "RETURNING id"
 )

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection, text
 
 from domain import job as rules
-from domain import queue
+from domain import parameters, queue, substitution
 from domain.documents import document_text
 from domain.errors import AlreadyExists, InvalidRequest
-from domain.job import JobStatus, NewJob
+from domain.job import JobStatus, NewJob, Template
 from domain.pacing import UNPACED, Pacing
 from domain.timeout_config import UNLIMITED, TimeoutConfig
 from storage import marks, templates
@@ -54,35 +56,68 @@ def existing(connection: Connection, job: NewJob, digest: str) -> str | None:
     return None
 
 
-def content(connection: Connection, job: NewJob) -> tuple[str, str | None, TimeoutConfig, Pacing]:
-    """Return document, description, time-outs and pacing; what the job leaves out comes from its template."""
-    template = None if job.template_id is None else templates.get(connection, job.template_id)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A job with all that is in it: what it leaves out has come from its template."""
+
+    document: str
+    description: str | None
+    timeouts: TimeoutConfig
+    paced: Pacing
+    priority: int
+    exclusive_group: str | None
+    template_version: int | None
+    parameters: Mapping[str, Any]
+
+
+def order(connection: Connection, job: NewJob) -> Order:
+    """Return what exactly is asked for; a member that the job states replaces the template's as a whole.
+
+    Raises ``NotFound`` for an unknown template or version, ``InvalidRequest``.
+    """
+    template = _template(connection, job)
     if job.document is not None:
         document = document_text(job.document)
     elif template is not None:
         document = template.document
     else:
         raise InvalidRequest("document is required")
-    description = job.description if job.description is None else rules.text("description", job.description)
-    paced = job.pacing or UNPACED
-    if template is None:
-        return document, description, job.timeout_config, paced
-    return (
-        document,
-        template.description if description is None else description,
-        template.timeout_config if job.timeout_config == UNLIMITED else job.timeout_config,
-        paced.over(template.pacing or UNPACED),
+    schema = {} if template is None else template.parameters
+    values = parameters.values(schema, job.parameters, substitution.parameters_named(document))
+    basis = template or _NOTHING
+    inherited = None if template is None else template.description
+    description = None if job.description is None else rules.text("description", job.description)
+    return Order(
+        # A value may have made it too large, too deep, or hold what no document may.
+        document=document_text(substitution.fill_parameters(document, values)),
+        description=inherited if description is None else description,
+        timeouts=basis.timeout_config if job.timeout_config == UNLIMITED else job.timeout_config,
+        paced=(job.pacing or UNPACED).over(basis.pacing or UNPACED),
+        priority=basis.priority if job.priority is None else queue.priority(job.priority),
+        exclusive_group=(
+            basis.exclusive_group
+            if job.exclusive_group is None
+            else queue.exclusive_group(job.exclusive_group)
+        ),
+        template_version=None if template is None else template.version,
+        parameters=values,
     )
 
 
-def rank(connection: Connection, job: NewJob) -> tuple[int, str | None]:
-    """Return priority and exclusive group; what the job leaves out comes from its template."""
-    template = None if job.template_id is None else templates.get(connection, job.template_id)
-    inherited = (0, None) if template is None else (template.priority, template.exclusive_group)
-    return (
-        inherited[0] if job.priority is None else queue.priority(job.priority),
-        inherited[1] if job.exclusive_group is None else queue.exclusive_group(job.exclusive_group),
-    )
+_NOTHING: Final = Template(
+    template_id="",
+    document="{}",
+    description="",
+    created_at=datetime.min,  # noqa: DTZ901 - never looked at
+)
+
+
+def _template(connection: Connection, job: NewJob) -> Template | None:
+    if job.template_id is not None:
+        return templates.get(connection, job.template_id, version=job.template_version)
+    if job.template_version is not None:
+        raise InvalidRequest("templateVersion is given without a template")
+    return None
 
 
 def set_priority(connection: Connection, job_id: str, priority: int) -> None:

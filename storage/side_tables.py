@@ -106,6 +106,8 @@ templates = Table(
     Column("id", Key, primary_key=True),
     Column("template_id", Text, nullable=False),
     Column("version", Integer, nullable=False, server_default="1"),
+    # The highest version there has been, deleted ones among them: no number is used again.
+    Column("highest", Integer, nullable=False, server_default="0"),
     Column("document", Text, nullable=False),
     Column("description", Text, nullable=False),
     # JSON Schema of the parameters that the document's placeholders name.

@@ -146,6 +146,15 @@ def _delete(connection: Connection, job_key: int, _sweep: Sweep, *, limit: int, 
         return True
     if acts.forget(connection, job_key):
         return True
+    valued = connection.execute(
+        text(
+            "DELETE FROM job_values WHERE job = :job AND thing IN "
+            "(SELECT thing FROM job_values WHERE job = :job ORDER BY thing LIMIT :limit)"
+        ),
+        {"job": job_key, "limit": limit * 5},
+    ).rowcount
+    if valued:
+        return True
     for table in ("job_targets", "job_waves"):
         connection.execute(text(f"DELETE FROM {table} WHERE job = :job"), {"job": job_key})
     connection.execute(text("DELETE FROM jobs WHERE id = :job"), {"job": job_key})

@@ -1,20 +1,24 @@
-"""Job templates: kept, listed, deleted, never changed."""
+"""Job templates: kept in versions, listed, deleted; a version never changes."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
+from pydantic_core import from_json, to_json
 from sqlalchemy import Connection, text
 
 from domain import job as rules
+from domain import parameters as parameter_rules
 from domain import queue
 from domain.documents import document_text
-from domain.errors import AlreadyExists, NotFound
+from domain.errors import AlreadyExists, InvalidRequest, NotFound
 from domain.job import Template
 from domain.names import template_id as checked_template_id
 from domain.pacing import UNPACED, Pacing, parse
+from domain.substitution import parameters_named
 from domain.timeout_config import UNLIMITED, TimeoutConfig
 from domain.timeout_config import parse as timeouts_from
 from storage.millis import from_millis, to_millis
@@ -27,27 +31,33 @@ def create(
     template_id: str | None,
     document: str,
     description: str,
+    parameters: Mapping[str, Any] | None = None,
     timeout_config: TimeoutConfig = UNLIMITED,
     pacing: Pacing = UNPACED,
     priority: int = 0,
     exclusive_group: str | None = None,
+    again: bool = False,
     at: datetime,
 ) -> Template:
-    """Keep a template. Raises ``AlreadyExists`` for an id that is taken, ``InvalidRequest``."""
+    """Keep a template, or with ``again`` another version of one that is there.
+
+    Raises ``AlreadyExists`` for an id that is taken (``NotFound``: again, and it is not), ``InvalidRequest``.
+    """
     name = str(uuid4()) if template_id is None else checked_template_id(template_id)
-    taken = text("SELECT 1 FROM templates WHERE template_id = :id")
-    if connection.execute(taken, {"id": name}).scalar():
+    last = connection.execute(_LAST, {"id": name}).scalar()
+    if last is not None and not again:
         raise AlreadyExists(f"Job template {name} already exists")
+    if last is None and again:
+        raise NotFound(f"There is no job template {name}")
+    schema = parameter_rules.checked(parameters or {})
     connection.execute(
-        text(
-            "INSERT INTO templates (template_id, document, description, timeout_config, pacing, priority, "
-            "exclusive_group, created_at) VALUES (:id, :document, :description, :timeout_config, :pacing, "
-            ":priority, :exclusive_group, :at)"
-        ),
+        _INSERT,
         {
             "id": name,
-            "document": document_text(document),
+            "version": (last or 0) + 1,
+            "document": _document(document, schema),
             "description": rules.text("description", description),
+            "parameters": to_json(schema).decode(),
             "timeout_config": timeout_config.text,
             "pacing": pacing.text,
             "priority": queue.priority(priority),
@@ -58,42 +68,103 @@ def create(
     return get(connection, name)
 
 
-def get(connection: Connection, template_id: str) -> Template:
-    """Return a template, or raise ``NotFound``."""
+_LAST = text(
+    "SELECT max(CASE WHEN version > highest THEN version ELSE highest END) FROM templates "
+    "WHERE template_id = :id"
+)
+_INSERT = text(
+    "INSERT INTO templates (template_id, version, document, description, parameters, timeout_config, "
+    "pacing, priority, exclusive_group, created_at) VALUES (:id, :version, :document, :description, "
+    ":parameters, :timeout_config, :pacing, :priority, :exclusive_group, :at)"
+)
+
+
+def _document(document: str, schema: Mapping[str, Any]) -> str:
+    """Return the checked document; with a schema it may name only parameters that this knows."""
+    checked = document_text(document)
+    unknown = parameters_named(checked) - set(parameter_rules.declared(schema))
+    if unknown and schema and parameter_rules.is_closed(schema):
+        raise InvalidRequest(
+            f"document names the parameter {min(unknown)}, which parameters does not declare"
+        )
+    return checked
+
+
+def get(connection: Connection, template_id: str, *, version: int | None = None) -> Template:
+    """Return a template's newest or this version, or raise ``NotFound``."""
     row = connection.execute(
-        text("SELECT * FROM templates WHERE template_id = :id"), {"id": template_id}
+        text(
+            "SELECT * FROM templates WHERE template_id = :id "
+            f"{'' if version is None else 'AND version = :version '}ORDER BY version DESC LIMIT 1"
+        ),
+        {"id": template_id, "version": version},
     ).one_or_none()
     if row is None:
-        raise NotFound(f"There is no job template {template_id}")
+        raise _none(template_id, version)
     return _template(row)
 
 
 def page(connection: Connection, *, max_results: int = 250, next_token: str | None = None) -> Page[Template]:
-    """Return templates, newest first."""
+    """Return templates in their newest version, the latest one first."""
+    newest = (
+        "NOT EXISTS (SELECT 1 FROM templates n WHERE n.template_id = t.template_id AND n.version > t.version)"
+    )
     question = ("templates",)
     after = start(connection, question, next_token)
+    found = _select(connection, newest, {"after": after, "limit": size(max_results) + 1})
+    return cut(connection, question, found, max_results)
+
+
+def versions(
+    connection: Connection, template_id: str, *, max_results: int = 250, next_token: str | None = None
+) -> Page[Template]:
+    """Return the versions of one template, newest first, or raise ``NotFound``."""
+    get(connection, template_id)
+    question = ("versions of template", template_id)
+    after = start(connection, question, next_token)
+    asked = {"template": template_id, "after": after, "limit": size(max_results) + 1}
+    found = _select(connection, "t.template_id = :template", asked)
+    return cut(connection, question, found, max_results)
+
+
+def _select(connection: Connection, where: str, asked: Mapping[str, Any]) -> list[tuple[int, Template]]:
+    before = "true" if asked["after"] is None else "t.id < :after"
     found = connection.execute(
-        text(
-            f"SELECT * FROM templates WHERE {'true' if after is None else 'id < :after'} "
-            "ORDER BY id DESC LIMIT :limit"
-        ),
-        {"after": after, "limit": size(max_results) + 1},
+        text(f"SELECT t.* FROM templates t WHERE {where} AND {before} ORDER BY t.id DESC LIMIT :limit"), asked
     )
-    return cut(connection, question, [(row.id, _template(row)) for row in found], max_results)
+    return [(row.id, _template(row)) for row in found]
 
 
-def delete(connection: Connection, template_id: str) -> None:
-    """Forget a template; jobs made from it keep what they have. Raises ``NotFound``."""
-    gone = connection.execute(text("DELETE FROM templates WHERE template_id = :id"), {"id": template_id})
+def delete(connection: Connection, template_id: str, *, version: int | None = None) -> None:
+    """Forget a template or one version of it; jobs made from it keep what they have. Raises ``NotFound``."""
+    gone = connection.execute(
+        text(
+            "DELETE FROM templates WHERE template_id = :id "
+            f"{'' if version is None else 'AND version = :version'}"
+        ),
+        {"id": template_id, "version": version},
+    )
     if not gone.rowcount:
-        raise NotFound(f"There is no job template {template_id}")
+        raise _none(template_id, version)
+    if version is not None:
+        connection.execute(
+            text("UPDATE templates SET highest = :version WHERE template_id = :id AND highest < :version"),
+            {"id": template_id, "version": version},
+        )
+
+
+def _none(template_id: str, version: int | None) -> NotFound:
+    which = "" if version is None else f" version {version} of"
+    return NotFound(f"There is no{which} job template {template_id}")
 
 
 def _template(row: Any) -> Template:
     return Template(
         template_id=row.template_id,
+        version=row.version,
         document=row.document,
         description=row.description,
+        parameters=from_json(row.parameters),
         created_at=from_millis(row.created_at),
         timeout_config=timeouts_from(row.timeout_config),
         pacing=parse(row.pacing),

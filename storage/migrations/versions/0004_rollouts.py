@@ -174,6 +174,7 @@ def _templates() -> None:
     """A template has versions now: its id alone is no longer unique. SQLite needs a new table for that."""
     added = [
         sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        _number("highest"),
         _text("parameters", "{}"),
         _number("priority"),
         _text("exclusive_group"),
@@ -191,6 +192,7 @@ def _templates() -> None:
         sa.Column("id", _KEY, nullable=False),
         sa.Column("template_id", sa.Text(), nullable=False),
         sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        _number("highest"),
         sa.Column("document", sa.Text(), nullable=False),
         sa.Column("description", sa.Text(), nullable=False),
         _text("parameters", "{}"),
