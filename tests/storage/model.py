@@ -7,6 +7,8 @@ It works in pieces as the store does: a piece of a sweep is ``SWEEP`` executions
 from dataclasses import dataclass, field
 from itertools import count
 
+from model_groups import Groups
+
 SWEEP, RELEASE, AT_ONCE, EVENTS = 1, 2, 4, 5
 PENDING = {"QUEUED", "IN_PROGRESS"}
 RING = 8
@@ -58,6 +60,7 @@ class Device:
     key: int
     name: str
     told: tuple = ((), None)
+    leaving: bool = False
 
 
 @dataclass
@@ -76,15 +79,11 @@ class Work:
     events: int = 0
 
 
-class Model:
+class Model(Groups):
     def __init__(self) -> None:
+        super().__init__()
         self.now = 0
         self.keys = count(1)
-        self.devices: dict[str, Device] = {}
-        self.jobs: dict[str, Work] = {}
-        self.runs: list[Run] = []
-        #: "h" lies inside "g".
-        self.members: dict[str, set[int]] = {"g": set(), "h": set()}
 
     # --- looking ---
 
@@ -110,10 +109,6 @@ class Model:
             if r.thing is run.thing
         )
 
-    def covers(self, job: Work, device: Device) -> bool:
-        inside = self.members["h"] | (self.members["g"] if "g" in job.groups else set())
-        return device.key in job.things or (bool(job.groups) and device.key in inside)
-
     # --- what happens by itself ---
 
     def settle(self, job: Work) -> None:
@@ -123,7 +118,7 @@ class Model:
 
     def release(self, job: Work) -> None:
         for key in sorted(job.waiting)[:RELEASE]:
-            device = next(d for d in self.devices.values() if d.key == key)
+            device = next(d for d in self.everybody() if d.key == key)
             number = max((r.number for r in self.of(job, device)), default=0) + 1
             self.runs.append(Run(next(self.keys), job, device, number, self.now))
             job.waiting.discard(key)

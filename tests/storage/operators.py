@@ -8,10 +8,19 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from model import Device, Model, Work
+from model_groups import AT_ONCE, PIECE, Circle
 from sync_store import AUTO, SyncStore
 
-from domain.errors import AlreadyExists, InvalidStateTransition, NotFound, VersionMismatch, WrongJobState
-from storage import executions, groups, jobs, rollouts, sweeps, things
+from domain.errors import (
+    AlreadyExists,
+    Conflict,
+    InvalidStateTransition,
+    NotFound,
+    UnknownTarget,
+    VersionMismatch,
+    WrongJobState,
+)
+from storage import departures, executions, groups, jobs, rollouts, sweeps, things
 
 THINGS = [f"t{n}" for n in range(6)]
 some_thing = st.sampled_from(THINGS)
@@ -35,8 +44,10 @@ class Operators(RuleBasedStateMachine):
         # The pieces are made small, so that few things are many.
         self.kept = (sweeps.go_on.__kwdefaults__["limit"], rollouts.CHUNK)
         sweeps.go_on.__kwdefaults__["limit"], rollouts.CHUNK = 1, 2
-        self.store.group("g")
-        self.store.group("h", parent="g")
+        self.departing = departures.CHUNK, departures.AT_ONCE
+        departures.CHUNK, departures.AT_ONCE = PIECE, AT_ONCE
+        self.make_group("g")
+        self.make_group("h")
         self.join("h", THINGS[:2])
         self.create(job="a", names=THINGS[1:5], group=None, continuous=False, minutes=2, exclusive="x")
         self.create(job="b", names=THINGS[:1], group="g", continuous=True, minutes=None, exclusive="x")
@@ -46,6 +57,7 @@ class Operators(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         sweeps.go_on.__kwdefaults__["limit"], rollouts.CHUNK = self.kept
+        departures.CHUNK, departures.AT_ONCE = self.departing
         self.store.close()
         self.folder.cleanup()
 
@@ -62,6 +74,10 @@ class Operators(RuleBasedStateMachine):
         rank=st.sampled_from([0, 0, 5]), exclusive=st.sampled_from([None, "x", "x"]),
     )  # fmt: skip
     def create(self, *, job, names, group, continuous, minutes, rank=0, exclusive=None) -> None:
+        if group is not None and not self.is_there(group):
+            with pytest.raises((UnknownTarget, AlreadyExists)):
+                self.store.create(job, f"thinggroup/{group}", document="{}")
+            return
         self.documents += 1
         more = {
             "document": json.dumps({"n": self.documents}),
@@ -81,7 +97,7 @@ class Operators(RuleBasedStateMachine):
             job,
             continuous,
             {d.key for d in devices},
-            {group} - {None},
+            self.model.named({group} - {None}),
             millis(minutes),
             rank,
             exclusive,
@@ -192,48 +208,67 @@ class Operators(RuleBasedStateMachine):
                 self.store.do(things.delete, thing, at=self.store.now)
             return
         self.store.do(things.delete, thing, at=self.store.now)
-        for members in self.model.members.values():
-            members.discard(device.key)
-        for run in self.model.runs:
-            if run.thing is device and run.pending:
-                run.step("REMOVED")
-        for work in self.model.jobs.values():
-            work.waiting.discard(device.key)
-            self.model.settle(work)
+        for circle in self.model.circles.values():
+            circle.members.discard(device.key)
+        self.model.gone.append(device)
+        self.model.at_once("thing", device.key)
+
+    @rule(group=some_group)
+    def make_group(self, group: str) -> None:
+        """The group h lies inside g, if g is there and stays."""
+        parent = self.model.circles.get("g") if group == "h" else None
+        parent = None if parent is None or parent.deleting else parent
+        circle = self.model.circles.get(group)
+        if circle is not None and (circle.deleting or circle.parent is not parent):
+            with pytest.raises(Conflict):
+                self.store.do(groups.create, group, parent_name=parent and parent.name, at=self.store.now)
+            return
+        self.store.do(groups.create, group, parent_name=parent and parent.name, at=self.store.now)
+        if circle is None:
+            self.model.circles[group] = Circle(self.store.do(groups.key_of, group), group, parent)
+
+    @rule(group=some_group)
+    def delete_group(self, group: str) -> None:
+        circle = self.model.circles.get(group)
+        if not self.is_there(group) or any(c.parent is circle for c in self.model.circles.values()):
+            with pytest.raises((NotFound, Conflict)):
+                self.store.do(groups.delete, group, at=self.store.now)
+            return
+        self.store.do(groups.delete, group, at=self.store.now)
+        circle.deleting, circle.parent = True, None
+        self.model.at_once("group", circle.key)
+
+    def is_there(self, group: str) -> bool:
+        return group in self.model.circles and not self.model.circles[group].deleting
 
     @rule(group=some_group, names=some_things)
     def join(self, group: str, names: list[str]) -> None:
+        known = {self.model.devices[name].key for name in names if name in self.model.devices}
+        settled, rest = self.model.on_the_spot([d for d in self.model.by_key(known) if d.leaving])
+        if not self.is_there(group) or rest:
+            with pytest.raises((NotFound, Conflict)):
+                self.store.do(groups.add, group, names, policy=AUTO, at=self.store.now)
+            return
         self.store.do(groups.add, group, names, policy=AUTO, at=self.store.now)
+        self.model.see_out(settled)
+        circle = self.model.circles[group]
         for device in self.register(names):
-            for work in self.followers(group):
+            for work in self.model.followers(circle):
                 idle = not any(r.pending for r in self.model.of(work, device))
-                if (
-                    device.key not in self.model.members[group]
-                    and not self.model.covers(work, device)
-                    and idle
-                ):
+                if idle and not self.model.inside(work, device, leaving=True):
                     work.waiting.add(device.key)
-            self.model.members[group].add(device.key)
+            circle.members.add(device.key)
 
     @rule(group=some_group, names=some_things)
     def leave(self, group: str, names: list[str]) -> None:
+        circle = self.model.circles.get(group)
+        if circle is None:
+            with pytest.raises(NotFound):
+                self.store.do(groups.remove, group, names, at=self.store.now)
+            return
         self.store.do(groups.remove, group, names, at=self.store.now)
         known = [self.model.devices[name] for name in names if name in self.model.devices]
-        self.model.members[group] -= {device.key for device in known}
-        for work in self.followers(group):
-            for device in known:
-                if not self.model.covers(work, device):
-                    work.waiting.discard(device.key)
-                    for run in self.model.of(work, device):
-                        if run.pending:
-                            run.step("REMOVED")
-
-    def followers(self, group: str) -> list[Work]:
-        around = {"g", "h"} if group == "h" else {"g"}
-        return [
-            w for w in self.model.jobs.values()
-            if w.continuous and w.status == "IN_PROGRESS" and w.groups & around
-        ]  # fmt: skip
+        self.model.leave(circle, known)
 
 
 def millis(minutes: int | None) -> int | None:

@@ -10,7 +10,7 @@ from invariants import check
 from model import Run
 from operators import Operators, a_step, millis, some_run, some_thing
 
-from storage import agenda, pacing
+from storage import agenda, departures, pacing
 
 updates = st.tuples(
     some_run,
@@ -154,7 +154,26 @@ class Fleet(Operators):
             done += self.store.do(pacing.act, item.job_key, next_deadline_at=item.deadline_at, at=now)
         busy = self.model.tick()
         assert bool(done) == busy
-        return busy
+        return self.see_out() or busy
+
+    def see_out(self) -> bool:
+        """Do one piece of what departs; return whether there was something."""
+        due = self.store.do(departures.due)
+        assert [(departure.kind.value, self.model_key(*departure)) for departure in due] == (
+            self.model.departing()
+        )
+        for departure in due:
+            key = self.model_key(*departure)
+            more = self.store.do(departures.go_on, departure, at=self.store.now)
+            assert more == self.model.depart(departure.kind.value, key)
+        return bool(due)
+
+    def model_key(self, kind: str, key: int) -> int:
+        """Return the model's key of what departs: groups have the store's, things have their own."""
+        if kind != "thing":
+            return key
+        keys = [row[0] for row in self.store.rows("SELECT id FROM things WHERE sweep = 'DELETE' ORDER BY id")]
+        return sorted(device.key for device in self.model.gone)[keys.index(key)]
 
     @rule()
     def all_is_done(self) -> None:
@@ -164,6 +183,7 @@ class Fleet(Operators):
         else:
             raise AssertionError("the clock never comes to rest")
         assert not any(work.sweep or work.waiting for work in self.model.jobs.values())
+        assert not self.model.departing()
         self.notify()
         for device in self.model.devices.values():
             assert device.told == outlook(self.model.visible(device)), device
@@ -201,6 +221,23 @@ class Fleet(Operators):
         assert sorted(self.store.rows("SELECT job_id, status, sweep, waiting FROM jobs")) == sorted(
             (w.name, w.status, w.sweep, len(w.waiting)) for w in self.model.jobs.values()
         )
+        self.groups_are_what_the_model_has()
+
+    def groups_are_what_the_model_has(self) -> None:
+        found = self.store.rows(
+            "SELECT g.name, g.sweep <> '', p.name, (SELECT group_concat(name, ' ') FROM (SELECT t.name FROM "
+            'group_members m JOIN things t ON t.id = m.thing WHERE m."group" = g.id ORDER BY t.name)) '
+            "FROM thing_groups g LEFT JOIN thing_groups p ON p.id = g.parent"
+        )
+        names = {device.key: name for name, device in self.model.devices.items()}
+        assert {
+            (name, bool(deleting), parent, members or "") for name, deleting, parent, members in found
+        } == {
+            (c.name, c.deleting, c.parent and c.parent.name, " ".join(sorted(names[k] for k in c.members)))
+            for c in self.model.circles.values()
+        }
+        leaving = self.store.rows("SELECT name FROM things WHERE sweep = 'LEAVE'")
+        assert {name for (name,) in leaving} == {d.name for d in self.model.devices.values() if d.leaving}
 
     @invariant()
     def whoever_sees_another_list_is_marked(self) -> None:
