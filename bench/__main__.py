@@ -6,6 +6,7 @@
 - create (d): a job for 10,000 and for 100,000 things, and what the API answers meanwhile
 - notify (e): from creating a job to the last of 1,000 connected things hearing of it
 - pages (f): look-ups and pages at 1,000,000 executions against the same at 10,000
+- ticks (i, j, k): 10,000 time-outs due at once among 1,000,000 executions, and ticks when nothing is due
 - connects (g, h): 1,000 and 5,000 things coming in with their tokens, and what each costs in memory
 
 Servers and loads are processes of their own on free loopback ports. What is compared is measured in turns,
@@ -25,7 +26,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from bench import ROOT, connections, creation, facts, notification, pages, report, throughput
+from bench import ROOT, connections, creation, facts, notification, pages, report, throughput, ticks
 from bench.options import FULL, QUICK, Bench, allow_files
 from bench.processes import Failed
 from bench.rows import Row, Skipped
@@ -44,6 +45,7 @@ MEASURES = {
     "create": Measure("d", "creating a job for many things while the API is asked", creation.measure),
     "notify": Measure("e", "from creating a job to the last thing hearing of it", notification.measure),
     "pages": Measure("f", "look-ups and pages in a large table against a small one", pages.measure),
+    "ticks": Measure("ijk", "the clock's tick, when much is due and when nothing is", ticks.measure),
     "connects": Measure("gh", "connecting with tokens, and memory per connected thing", connections.measure),
 }
 

@@ -24,6 +24,8 @@ class Sizes:
     connects: tuple[int, ...] = (1_000, 5_000)
     table_things: tuple[int, int] = (1_000, 100_000)
     table_jobs: int = 10
+    tick_jobs: int = 1_000
+    tick_things: tuple[int, int] = (1, 1_000)
     page: int = 250
     probes: int = 200
     #: Seconds without work after which a server counts as idle.
@@ -43,6 +45,8 @@ QUICK = Sizes(
     connects=(5,),
     table_things=(10, 20),
     table_jobs=2,
+    tick_jobs=5,
+    tick_things=(1, 40),
     page=3,
     probes=5,
     idle=0.2,
