@@ -82,6 +82,14 @@ def setup(_arguments: list[str]) -> int:
     return 0
 
 
+def soak(arguments: list[str]) -> int:
+    """Live through weeks of random fleets on a virtual clock: many times the examples of ``test``."""
+    os.environ.setdefault("SOAK", "30")
+    return module(
+        "pytest", "tests/storage/test_storage_virtual.py", "tests/storage/test_storage_forecast.py"
+    )(arguments)
+
+
 #: All of them run even if one fails: one look shows all there is to mend.
 CHECKS: dict[str, list[str]] = {
     "lint": ["ruff", "check", "."],
@@ -187,6 +195,7 @@ TARGETS: dict[str, Target] = {
         "kill -9 at every system call of what changes state (twenty minutes)",
         module("pytest", "tests/crash", "--crash-points=all", "-rP", system_packages=True),
     ),
+    "soak": Target("weeks of random fleets on a virtual clock, and plans held against them", soak),
     "check": Target("lint, format, types, layering: all that is read and not run", check),
     "format": Target("rewrite the source in the house's format", tidy),
     "bench": Target("measure and print a table (ARGS=--help)", module("bench", system_packages=True)),

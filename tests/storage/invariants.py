@@ -17,6 +17,7 @@ def check(store: SyncStore) -> None:
     """Raise ``AssertionError`` with the rows at fault."""
     counters_are_the_rows(store)
     versions_have_no_gaps(store)
+    waves_are_the_rows(store)
     acts_have_their_place(store)
     nothing(store, "two pending executions of one job on one thing", _TWICE)
     nothing(store, "a finished job with something left", _LEFT_OVER)
@@ -51,6 +52,28 @@ def counters_are_the_rows(store: SyncStore) -> None:
             found = {status: counted[job].get(status, 0) for status in statuses}
             assert dict(zip(statuses, kept, strict=True)) == found, (job, prefix)
             assert waits == waiting.get(job, 0), job
+
+
+def waves_are_the_rows(store: SyncStore) -> None:
+    """Things of each wave by their latest execution, and those that wait for their first one."""
+    waiting = {
+        (job, wave): count
+        for job, wave, count in store.rows(
+            "SELECT job, wave, count(*) FROM waiting WHERE NOT again GROUP BY job, wave"
+        )
+    }
+    counted: dict[tuple[int, int], dict[str, int]] = defaultdict(dict)
+    for job, wave, status, number in store.rows(_BY_WAVE):
+        counted[job, wave][status] = number
+    columns = ", ".join(f"w.{status.lower()}" for status in STATUSES)
+    for job, wave, waits, *kept in store.rows(
+        f"SELECT w.job, w.number, w.waiting, {columns} FROM job_waves w JOIN jobs j ON j.id = w.job "
+        "WHERE j.status <> 'DELETION_IN_PROGRESS'"
+    ):
+        found = {status: counted[job, wave].get(status, 0) for status in STATUSES}
+        assert dict(zip(STATUSES, kept, strict=True)) == found, (job, wave)
+        assert waits == waiting.get((job, wave), 0), (job, wave)
+    nothing(store, "something beyond the open wave", _BEYOND)
 
 
 def versions_have_no_gaps(store: SyncStore) -> None:
@@ -107,6 +130,12 @@ _COUNTED = (
     "(SELECT max(l.number) FROM executions l WHERE l.job = e.job AND l.thing = e.thing) "
     "GROUP BY e.job, e.status"
 )
+_BY_WAVE = (
+    "SELECT e.job, e.wave, e.status, count(*) FROM executions e WHERE e.number = "
+    "(SELECT max(l.number) FROM executions l WHERE l.job = e.job AND l.thing = e.thing) "
+    "GROUP BY e.job, e.wave, e.status"
+)
+_BEYOND = "SELECT e.id FROM executions e JOIN jobs j ON j.id = e.job WHERE e.wave > j.wave"
 _TWICE = (
     f"SELECT job, thing FROM executions WHERE status IN {PENDING} GROUP BY job, thing HAVING count(*) > 1"
 )

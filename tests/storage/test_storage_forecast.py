@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sync_store import AUTO, SyncStore
-from virtual_fleet import VirtualFleet, releases
+from virtual_fleet import LONGER, VirtualFleet, releases
 
 from domain.forecast import Kind
 from domain.job import NewJob, TargetSelection
@@ -86,7 +86,7 @@ def configs(rate: Any, stage: Any, schedule: Any) -> dict[str, Any]:
     return {name: config for name, config in given_.items() if config is not None}
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=15 * LONGER, deadline=None)
 @given(
     count=st.integers(0, 25),
     rate=rates,

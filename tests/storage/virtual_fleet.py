@@ -1,5 +1,6 @@
 """A virtual clock, a store, and things that begin what they see, need their time, and end as told."""
 
+import os
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -8,6 +9,8 @@ from sync_store import SyncStore
 
 from storage import agenda
 
+#: How many times as many examples as in `make test`; `make soak` sets it.
+LONGER = int(os.environ.get("SOAK", "1"))
 #: What a thing will do with an execution: how long it takes, and how it ends.
 Fate = Callable[[str, str, int], tuple[timedelta, str]]
 
