@@ -13,7 +13,7 @@ from domain import schedule
 from domain.acts import Act
 from domain.job import NewJob
 from domain.waves import UNSTAGED
-from storage import acts, orders, targets, values, waves
+from storage import acts, links, orders, targets, values, waves
 from storage.millis import to_millis
 from storage.orders import Order
 from storage.policy import Policy
@@ -38,6 +38,7 @@ def lay_out(connection: Connection, job: NewJob, *, policy: Policy, actor: str =
     targets.latch(connection, key, resolved)
     values.keep(connection, key, job.values)
     values.require(connection, key, order.document)
+    links.require(connection, order.document)
     return key
 
 
