@@ -14,7 +14,7 @@ from domain import registry as rules
 from domain.errors import AlreadyExists, NotFound, ThingVersionMismatch
 from domain.names import thing_name as checked_name
 from domain.registry import Thing
-from storage import departures, dynamic, quarantine, tokens, zones
+from storage import departures, dynamic, moves, quarantine, tokens
 from storage.departures import Departure, Kind
 from storage.millis import from_millis, to_millis
 from storage.pages import Page, cut, size, start
@@ -148,7 +148,7 @@ def update(
     )
     changed = get(connection, name)
     if changed.time_zone != thing.time_zone:
-        zones.follow(connection, key_of(connection, name))
+        moves.follow(connection, key_of(connection, name), at=at)
     if changed.attributes != thing.attributes:
         dynamic.follow(connection, [key_of(connection, name)], at=at)
     return changed

@@ -124,6 +124,23 @@ def test_a_thing_that_moves_takes_what_it_has_not_begun_along(store: SyncStore) 
     check(store)
 
 
+def test_the_queued_timer_runs_where_the_thing_is_by_then(store: SyncStore) -> None:
+    thing(store, "a", "Asia/Tokyo")
+    limit = TimeoutConfig(queued_timeout_in_minutes=60)
+    store.create("j", "a", continuous=True, pacing=paced(schedulingConfig=LOCAL), timeout_config=limit)
+    store.do(things.update, "a", time_zone="Europe/Berlin", at=store.now)
+    go(store, hours=2)
+    assert counts(store, "j") == {"QUEUED": 1}
+    go(store, hours=6)
+    store.do(things.update, "a", time_zone="Europe/Paris", at=store.now)
+    store.tick()
+    go(store, minutes=59)
+    assert counts(store, "j") == {"QUEUED": 1}
+    go(store, minutes=1)
+    assert counts(store, "j") == {"TIMED_OUT": 1}
+    check(store)
+
+
 def test_a_retry_waits_where_its_thing_is_by_then(store: SyncStore) -> None:
     thing(store, "a", "Asia/Tokyo")
     again = {"criteriaList": [{"failureType": "FAILED", "numberOfRetries": 1}]}
