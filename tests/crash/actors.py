@@ -128,9 +128,10 @@ def update(
     *,
     mark: str,
     expected: int | None = None,
+    number: int = 1,
 ) -> tuple[Said, dict[str, Any]]:
     """Return an update that is about to be said, written down, and its payload."""
-    said = Said(thing, job, mark, status, history.tick())
+    said = Said(thing, job, mark, status, history.tick(), number=number)
     history.said.append(said)
     payload = {
         "status": status,
@@ -138,6 +139,8 @@ def update(
         "clientToken": mark,
         "includeJobExecutionState": True,
     }
+    if number > 1:
+        payload["executionNumber"] = number
     return said, payload if expected is None else {**payload, "expectedVersion": expected}
 
 

@@ -12,6 +12,9 @@ from typing import NamedTuple
 from history import Event, Execution, History, Job, Ledger, Said
 
 PENDING = frozenset({"QUEUED", "IN_PROGRESS"})
+#: After which end a thing may wait for a retry, and after which for having come back.
+RETRIED = frozenset({"FAILED", "TIMED_OUT"})
+AGAIN = RETRIED | {"REMOVED"}
 Key = tuple[str, str, int]
 
 
@@ -39,6 +42,7 @@ def structure(ledger: Ledger) -> list[Violation]:
         ),
         *_counts(ledger),
         *_targets(ledger),
+        *_numbers(ledger),
         *_finished(ledger),
     ]
 
@@ -63,8 +67,40 @@ def rest(ledger: Ledger) -> list[Violation]:
     return [
         *(Violation("untold", thing) for thing in ledger.untold),
         *(Violation("unfinished", f"{job.name} sweeps {job.sweep}") for job in ledger.jobs if job.sweep),
-        *(Violation("unfinished", f"{job.name}: {job.waiting} wait") for job in ledger.jobs if job.waiting),
+        *(
+            Violation("unfinished", f"{job.name}: {job.waiting} wait")
+            for job in ledger.jobs
+            if job.waiting and not job.rated
+        ),
+        *_members(ledger),
     ]
+
+
+def _members(ledger: Ledger) -> list[Violation]:
+    """Who is in a group that an open job follows has something to do or has done it; who left, nothing."""
+    last = latest(ledger)
+    waiting = set(ledger.waiting)
+    found = []
+    for job in ledger.jobs:
+        if job.members is None or job.selection != "CONTINUOUS" or job.status != "IN_PROGRESS":
+            continue
+        served = {thing: each.status for (name, thing), each in last.items() if name == job.name}
+        due = {thing for thing, status in served.items() if status in PENDING}
+        due |= {thing for name, thing in waiting if name == job.name}
+        had = {thing for thing, status in served.items() if status != "REMOVED"}
+        if missing := job.members - due - had:
+            found.append(Violation("members", f"{job.name}: nothing for {sorted(missing)[:5]}"))
+        if strange := due - job.members:
+            found.append(Violation("members", f"{job.name}: {sorted(strange)[:5]} have left"))
+    return found
+
+
+def latest(ledger: Ledger) -> dict[tuple[str, str], Execution]:
+    """Return the latest execution of each job on each thing."""
+    found: dict[tuple[str, str], Execution] = {}
+    for each in sorted(ledger.executions, key=lambda each: each.number):
+        found[each.job, each.thing] = each
+    return found
 
 
 def key(row: Execution | Event) -> Key:
@@ -101,7 +137,7 @@ def _versions(execution: Execution, events: list[Event]) -> list[Violation]:
 def _counts(ledger: Ledger) -> list[Violation]:
     """C5: the counters are the rows."""
     rows = defaultdict(Counter)
-    for execution in ledger.executions:
+    for execution in latest(ledger).values():
         rows[execution.job][execution.status] += 1
     waiting = Counter(job for job, _ in ledger.waiting)
     found = []
@@ -114,20 +150,43 @@ def _counts(ledger: Ledger) -> list[Violation]:
     return found
 
 
+def _numbers(ledger: Ledger) -> list[Violation]:
+    """Executions of one thing are numbered from 1, and only the last of them goes on."""
+    rows = defaultdict(list)
+    for each in ledger.executions:
+        rows[each.job, each.thing].append(each)
+    found = []
+    for (job, thing), several in rows.items():
+        several.sort(key=lambda each: each.number)
+        numbers = [each.number for each in several]
+        if numbers != list(range(1, len(several) + 1)):
+            found.append(Violation("numbers", f"{job} on {thing} has the executions {numbers}"))
+        if any(each.status in PENDING for each in several[:-1]):
+            found.append(Violation("numbers", f"{job} on {thing}: one is followed by another and goes on"))
+    return found
+
+
 def _targets(ledger: Ledger) -> list[Violation]:
-    """C5: every target has exactly one execution, or waits for it."""
+    """C5: every target has exactly one execution, or waits for it; and one more for each retry."""
     rows, waiting = defaultdict(Counter), defaultdict(set)
     for execution in ledger.executions:
         rows[execution.job][execution.thing] += 1
+    last = latest(ledger)
     for job, thing in ledger.waiting:
         waiting[job].add(thing)
     found = []
     for job in ledger.jobs:
         served = rows[job.name]
-        both = waiting[job.name] & set(served)
-        twice = [thing for thing, number in served.items() if number > 1]
+        most = None if job.members is not None else 1 + job.retries
+        again = AGAIN if job.members is not None else RETRIED if job.retries else frozenset()
+        both = {
+            thing for thing in waiting[job.name] & set(served) if last[job.name, thing].status not in again
+        }
+        twice = [thing for thing, number in served.items() if most is not None and number > most]
         if twice or both:
             found.append(Violation("targets", f"{job.name}: more than one for {[*twice, *both][:5]}"))
+        if job.members is not None:
+            continue  # who is in a group now says nothing of who was
         if strange := set(served) - job.targets:
             found.append(Violation("targets", f"{job.name}: {sorted(strange)[:5]} are no targets"))
         missing = job.targets - set(served) - waiting[job.name]
@@ -171,9 +230,8 @@ def _applied(said: Said, events: list[Event]) -> list[Violation]:
 
 
 def _fits(said: Said, event: Event) -> bool:
-    return (event.job, event.thing, event.after) == (said.job, said.thing, said.status) and (
-        event.version in said.versions
-    )
+    known = (said.job, said.thing, said.number, said.status)
+    return (event.job, event.thing, event.number, event.after) == known and (event.version in said.versions)
 
 
 def _order(said: list[Said]) -> list[Violation]:
@@ -181,9 +239,9 @@ def _order(said: list[Said]) -> list[Violation]:
     accepted = defaultdict(list)
     for each in said:
         if each.versions and each.ended is not None:
-            accepted[each.job, each.thing].append(each)
+            accepted[each.job, each.thing, each.number].append(each)
     found = []
-    for (job, thing), updates in accepted.items():
+    for (job, thing, _), updates in accepted.items():
         highest, ended = 0, sorted(updates, key=lambda each: each.ended or 0)
         for each in sorted(updates, key=lambda each: each.begun):
             while ended and (ended[0].ended or 0) < each.begun:

@@ -23,6 +23,8 @@ class Said:
     hushed: int = 0
     #: The code of an answer after which a device does not try again.
     refused: str | None = None
+    #: Which execution of the job on the thing it is about.
+    number: int = 1
 
 
 @dataclass
@@ -56,6 +58,11 @@ class Job(NamedTuple):
     waiting: int
     counts: dict[str, int]
     targets: frozenset[str]
+    #: How often a thing may try again; whether the job has a rate, and things wait for their minute.
+    retries: int = 0
+    rated: bool = False
+    #: The things that are targets now if there are groups among the targets; None if there are none.
+    members: frozenset[str] | None = None
 
 
 class Execution(NamedTuple):

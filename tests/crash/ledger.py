@@ -7,6 +7,7 @@ from collections import defaultdict
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from history import Event, Execution, Job, Ledger
 
@@ -14,7 +15,14 @@ NAME = "thingjobs.sqlite3"
 STATUSES = ("QUEUED", "IN_PROGRESS", "SUCCEEDED", "FAILED", "TIMED_OUT", "REJECTED", "REMOVED", "CANCELED")
 _RESTLESS = """
     SELECT EXISTS (SELECT 1 FROM things WHERE notify_seq > notified_seq),
-           EXISTS (SELECT 1 FROM jobs WHERE waiting > 0 OR sweep <> '')
+           EXISTS (SELECT 1 FROM jobs WHERE look_at = 0 OR sweep <> ''),
+           EXISTS (SELECT 1 FROM things WHERE sweep <> ''),
+           EXISTS (SELECT 1 FROM thing_groups WHERE sweep <> '')
+"""
+#: Of groups without groups in them.
+_MEMBERS = """
+    SELECT g.job, t.name FROM job_targets g LEFT JOIN group_members m ON m."group" = g."group"
+    LEFT JOIN things t ON t.id = m.thing WHERE g."group" IS NOT NULL
 """
 _CHILDREN = ("executions", "execution_events", "waiting", "job_targets")
 
@@ -85,6 +93,9 @@ def _jobs(connection: sqlite3.Connection, names: dict[int, str]) -> list[Job]:
     targets = defaultdict(set)
     for row in connection.execute("SELECT job, thing FROM job_targets WHERE thing IS NOT NULL"):
         targets[row["job"]].add(names[row["thing"]])
+    members = defaultdict(set)
+    for row in connection.execute(_MEMBERS):
+        members[row["job"]].update(() if row["name"] is None else (row["name"],))
     return [
         Job(
             row["job_id"],
@@ -94,9 +105,17 @@ def _jobs(connection: sqlite3.Connection, names: dict[int, str]) -> list[Job]:
             row["waiting"],
             {status: row[status.lower()] for status in STATUSES},
             frozenset(targets[row["id"]]),
+            _retries(json.loads(row["pacing"])),
+            "jobExecutionsRolloutConfig" in json.loads(row["pacing"]),
+            frozenset(members[row["id"]] | targets[row["id"]]) if row["id"] in members else None,
         )
         for row in connection.execute("SELECT * FROM jobs ORDER BY id")
     ]
+
+
+def _retries(pacing: dict[str, Any]) -> int:
+    criteria = pacing.get("jobExecutionsRetryConfig", {}).get("criteriaList", [])
+    return sum(each["numberOfRetries"] for each in criteria)
 
 
 def _event(row: sqlite3.Row, job: str, thing: str) -> Event:

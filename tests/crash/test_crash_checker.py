@@ -163,6 +163,38 @@ def a_sweep_was_not_finished(history: History, ledger: Ledger) -> None:
     ledger.jobs[1] = ledger.jobs[1]._replace(sweep="CANCEL")
 
 
+def a_thing_was_given_more_retries_than_the_job_has(history: History, ledger: Ledger) -> None:
+    ledger.jobs[1] = ledger.jobs[1]._replace(retries=1)
+    for number in (2, 3):
+        ledger.executions.append(Execution("k", "t", number, 1, "FAILED"))
+
+
+def an_execution_goes_on_beside_its_retry(history: History, ledger: Ledger) -> None:
+    ledger.jobs[1] = ledger.jobs[1]._replace(retries=1)
+    ledger.executions.append(Execution("k", "t", 2, 1, "QUEUED"))
+
+
+def an_execution_is_missing_between_two(history: History, ledger: Ledger) -> None:
+    ledger.executions[1] = ledger.executions[1]._replace(number=2)
+
+
+def a_thing_waits_for_a_retry_while_it_works(history: History, ledger: Ledger) -> None:
+    ledger.jobs[1] = ledger.jobs[1]._replace(retries=1, waiting=1)
+    ledger.waiting.append(("k", "t"))
+
+
+def follow(ledger: Ledger, *members: str) -> None:
+    ledger.jobs[1] = ledger.jobs[1]._replace(selection="CONTINUOUS", members=frozenset(members))
+
+
+def who_came_into_a_group_has_nothing(history: History, ledger: Ledger) -> None:
+    follow(ledger, "t", "u")
+
+
+def who_left_a_group_goes_on(history: History, ledger: Ledger) -> None:
+    follow(ledger)
+
+
 def a_row_has_no_job(history: History, ledger: Ledger) -> None:
     ledger.orphans["executions"] = 1
 
@@ -204,6 +236,12 @@ BREAKAGES = {
     a_deleted_job_is_there: "lost",
     a_thing_was_not_told: "untold",
     a_sweep_was_not_finished: "unfinished",
+    a_thing_was_given_more_retries_than_the_job_has: "targets",
+    an_execution_goes_on_beside_its_retry: "numbers",
+    an_execution_is_missing_between_two: "numbers",
+    a_thing_waits_for_a_retry_while_it_works: "targets",
+    who_came_into_a_group_has_nothing: "members",
+    who_left_a_group_goes_on: "members",
     a_row_has_no_job: "orphan",
     the_file_is_damaged: "damage",
 }
@@ -223,6 +261,18 @@ def test_an_update_without_an_answer_may_be_in_or_out():
     ledger.events.append(Event("k", "t", 1, 2, "QUEUED", "IN_PROGRESS", "m3", 10))
     ledger.executions[1] = Execution("k", "t", 1, 2, "IN_PROGRESS")
     ledger.jobs[1].counts.update(QUEUED=0, IN_PROGRESS=1)
+    assert checker.everything(history, ledger) == []
+
+
+def test_a_job_that_follows_its_group_and_one_that_tries_again_are_well():
+    history, ledger = clean()
+    follow(ledger, "t")
+    assert checker.everything(history, ledger) == []
+    again = Job("r", "IN_PROGRESS", "SNAPSHOT", "", 1, {"FAILED": 1}, frozenset({"t"}), retries=1, rated=True)
+    ledger.jobs.append(again)
+    ledger.executions.append(Execution("r", "t", 1, 1, "FAILED"))
+    ledger.events.append(Event("r", "t", 1, 1, None, "FAILED", None, 1))
+    ledger.waiting.append(("r", "t"))
     assert checker.everything(history, ledger) == []
 
 
