@@ -64,7 +64,10 @@ def document(routes: Sequence[Route], options: ApiOptions) -> Schema:
         "components": components,
     }
     if options.api_key is not None:
-        components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+        components["securitySchemes"] = {
+            "key": {"type": "http", "scheme": "bearer"},
+            "link": {"type": "apiKey", "in": "query", "name": "signature"},
+        }
         described["security"] = [{"key": []}]
     return described
 
@@ -109,8 +112,10 @@ def _operation(route: Route, schemas: Mapping[str, Schema], options: ApiOptions)
         ],
         "responses": _responses(route, options),
     }
-    if route.path in OPEN and options.api_key is not None:
+    if options.api_key is not None and route.path in OPEN:
         operation["security"] = []
+    if options.api_key is not None and route.answer.binary:
+        operation["security"] = [{"key": []}, {"link": []}]
     if route.body is not Nothing:
         required = bool(schemas[route.body.__name__].get("required"))
         anything = bool(schemas[route.body.__name__].get("anyOf"))

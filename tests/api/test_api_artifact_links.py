@@ -1,6 +1,7 @@
 """Signed links: they open one content for a time; slow readers are served, dead ones dropped."""
 
 import hashlib
+import logging
 import socket
 import threading
 import time
@@ -158,6 +159,17 @@ def test_links_survive_a_restart_and_are_good_on_no_other_server(tmp_path):
     with opened(tmp_path / "two", api_key=KEY) as door:
         put(door)
         assert door("GET", path).status == 403
+
+
+def test_no_signature_is_ever_logged(locked, caplog):
+    put(locked)
+    path = minted(locked)
+    with caplog.at_level(logging.DEBUG):
+        locked("GET", path)
+        locked("GET", altered(path, thing="lamp-2"))
+        locked("GET", altered(path, expires="x"))
+    assert "/artifacts/app.bin/content" in caplog.text
+    assert parse_qs(urlsplit(path).query)["signature"][0] not in caplog.text
 
 
 def test_the_name_of_an_artifact_is_spelled_for_a_url(locked):
