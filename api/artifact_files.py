@@ -143,7 +143,9 @@ async def drafting(folder: Path, expected: int) -> AsyncIterator[Draft]:
 
 
 def _new_draft(folder: Path, expected: int) -> tuple[int, str]:
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not folder.is_dir():
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        flush_folder(folder.parent)
     refuse_without_room(folder, expected)
     return tempfile.mkstemp(prefix=_DRAFT, dir=folder)
 

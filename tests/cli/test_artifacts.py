@@ -4,17 +4,20 @@ import asyncio
 import hashlib
 import os
 import pty
+import socket
 import subprocess
 import sys
 from datetime import UTC, datetime
 
 import pytest
+from stage import Stage, until
 from typer.testing import CliRunner
 
 from api.app import ApiOptions, build
 from api.artifact_files import LocalContents
 from api.artifact_store import ArtifactStore
 from api.server import ApiServer
+from cli.artifact_files import upload
 from cli.keys import write_key
 from cli.main import app
 from domain.names import Arns
@@ -130,6 +133,21 @@ async def test_a_place_that_cannot_be_written_is_refused_in_one_line(run, firmwa
     await run("put", firmware)
     refused(await run("get", "app.bin", tmp_path / "none" / "x"), "cannot write", code=2)
     refused(await run("get", "app.bin", tmp_path), "cannot write", code=2)
+
+
+def test_what_a_killed_server_was_taking_in_is_gone_when_it_is_back(tmp_path, firmware):
+    folder = tmp_path / "data" / "artifacts"
+    with Stage(tmp_path) as stage:
+        upload(stage.rest, firmware, "whole.bin", lambda *_: None)
+        with socket.create_connection(("127.0.0.1", stage.http)) as wire:
+            head = "PUT /artifacts/half.bin HTTP/1.1\r\nHost: localhost\r\nContent-Length: 999999\r\n\r\n"
+            wire.sendall(head.encode() + b"x" * 600_000)
+            until(lambda: any(path.name != SHA256 and path.stat().st_size for path in folder.iterdir()))
+            stage.server.kill()
+        stage.serve()
+        assert [path.name for path in folder.iterdir()] == [SHA256]
+        (kept,) = stage.rest.call("GET", "/artifacts")["artifacts"]
+        assert kept["artifactName"] == "whole.bin"
 
 
 async def test_a_terminal_shows_how_far_it_is(server, firmware, tmp_path):
