@@ -192,7 +192,7 @@ def _follow_in(connection: Connection, group: int, things: Sequence[int], *, at:
 def _join(connection: Connection, group: int, things: Sequence[int], *, at: datetime) -> None:
     if things:
         departures.settle(connection, things, at=at)
-        membership.join(connection, group, things)
+        membership.join(connection, group, things, at=at)
 
 
 def _groups(connection: Connection) -> list[_Group]:

@@ -207,7 +207,7 @@ def add(connection: Connection, name: str, things: Sequence[str], *, policy: Pol
         raise NotFound(f"There is no thing {missing[0]}")
     found.update(register(connection, missing, at=at))
     departures.settle(connection, sorted(found.values()), at=at)
-    return membership.join(connection, key, sorted(found.values()))
+    return membership.join(connection, key, sorted(found.values()), at=at)
 
 
 def remove(connection: Connection, name: str, things: Sequence[str], *, at: datetime) -> int:

@@ -18,10 +18,10 @@ _FOLLOWERS: Final = (
     'SELECT DISTINCT j.id FROM above a JOIN job_targets x ON x."group" = a.id JOIN jobs j ON j.id = x.job '
     f"WHERE j.target_selection = 'CONTINUOUS' AND j.{OPEN_SQL} ORDER BY j.id"
 )
-#: Whether a job's targets cover a thing.
+#: Whether a job's targets, or its exclusions, cover a thing.
 _COVERED: Final = (
-    'EXISTS (SELECT 1 FROM job_targets x WHERE x.job = :job AND (x.thing = {thing} OR x."group" IN '
-    "(SELECT u.id FROM up u WHERE u.thing = {thing})))"
+    'EXISTS (SELECT 1 FROM job_targets x WHERE x.job = :job AND {kind} AND (x.thing = k.v OR x."group" IN '
+    "(SELECT u.id FROM up u WHERE u.thing = k.v)))"
 )
 #: Every group a thing is in, directly or through one inside.
 _UP: Final = (
@@ -31,10 +31,11 @@ _UP: Final = (
 )
 
 
-def join(connection: Connection, group: int, things: Sequence[int]) -> int:
+def join(connection: Connection, group: int, things: Sequence[int], *, at: datetime) -> int:
     """Put things into a group; return how many are new there.
 
-    Continuous jobs on it (or on a group around it) will release those that no other target of theirs covers.
+    Continuous jobs on it (or on a group around it) will release those that no other target of theirs covers;
+    jobs that exclude it treat them as leavers.
     """
     members = set(
         connection.execute(
@@ -48,18 +49,31 @@ def join(connection: Connection, group: int, things: Sequence[int]) -> int:
     fresh = [thing for thing in things if thing not in members]
     if not fresh:
         return 0
-    late = {job: _uncovered(connection, job, fresh) for job in _followers(connection, group)}
+    followers = _followers(connection, group)
+    before = {job: set(_uncovered(connection, job, fresh)) for job in followers}
     connection.execute(
         text('INSERT INTO group_members ("group", thing) VALUES (:group, :thing)'),
         [{"group": group, "thing": thing} for thing in fresh],
     )
-    for job, newcomers in late.items():
-        _wait(connection, job, newcomers)
+    barred: set[int] = set()
+    for job, outside in before.items():
+        after = set(_uncovered(connection, job, fresh)) if outside or _excludes(connection, job) else set()
+        _wait(connection, job, sorted(outside - after))
+        barred |= after - outside
+    if barred:
+        departures.leave(connection, sorted(barred), at=at)
     return len(fresh)
+
+
+def _excludes(connection: Connection, job: int) -> bool:
+    statement = text("SELECT 1 FROM job_targets WHERE job = :job AND excluded LIMIT 1")
+    return connection.execute(statement, {"job": job}).scalar() is not None
 
 
 def _wait(connection: Connection, job: int, things: Sequence[int]) -> None:
     """Put newcomers into a job's waiting list; one that ended it earlier does it again (contract O4)."""
+    if not things:
+        return
     source = (
         f"SELECT k.v AS thing FROM {ints(connection, 'keys')} k WHERE NOT EXISTS (SELECT 1 FROM executions p "
         "WHERE p.job = :job AND p.thing = k.v AND p.status IN ('QUEUED', 'IN_PROGRESS'))"
@@ -72,6 +86,8 @@ def leave(connection: Connection, group: int, things: Sequence[int], *, at: date
 
     They are no members any more when this returns; of thousands, the clock ends what they have left.
     """
+    barring = [job for job in _followers(connection, group) if _excludes(connection, job)]
+    before = {job: set(_uncovered(connection, job, things)) for job in barring}
     gone = connection.execute(
         text(
             'DELETE FROM group_members WHERE "group" = :group '
@@ -81,14 +97,19 @@ def leave(connection: Connection, group: int, things: Sequence[int], *, at: date
     )
     left = list(gone.scalars())
     departures.leave(connection, left, at=at)
+    for job, outside in before.items():
+        # Who leaves an excluded group may be a target again.
+        _wait(connection, job, sorted(outside - set(_uncovered(connection, job, things))))
     return len(left)
 
 
 def _uncovered(connection: Connection, job: int, things: Sequence[int]) -> list[int]:
-    """Return those of the things that no target of the job covers now."""
+    """Return those of the things that no target of the job covers now, or that an exclusion does."""
     keys = ints(connection, "keys")
-    covered = _COVERED.format(thing="k.v")
-    statement = text(f"{_UP.format(keys=keys)}SELECT k.v FROM {keys} k WHERE NOT {covered} ORDER BY k.v")
+    covered, barred = _COVERED.format(kind="NOT x.excluded"), _COVERED.format(kind="x.excluded")
+    statement = text(
+        f"{_UP.format(keys=keys)}SELECT k.v FROM {keys} k WHERE NOT {covered} OR {barred} ORDER BY k.v"
+    )
     return list(connection.execute(statement, {"job": job, "keys": bound(connection, things)}).scalars())
 
 

@@ -48,6 +48,9 @@ _GROUPS: Final = (
     'SELECT x.job, x."group" FROM {groups} g CROSS JOIN job_targets x WHERE x."group" = g.v '
     "AND NOT x.excluded AND x.job IN (SELECT v FROM {jobs} k)"
 )
+_EXCLUSIONS: Final = (
+    'SELECT x.job, x.thing, x."group" FROM {jobs} k CROSS JOIN job_targets x WHERE x.job = k.v AND x.excluded'
+)
 _NAMED: Final = (
     "SELECT x.job, x.thing FROM {pairs} p CROSS JOIN job_targets x "
     "WHERE x.job = p.a AND x.thing = p.b AND NOT x.excluded"
@@ -84,7 +87,21 @@ def _orphans(connection: Connection, held: Sequence[Orphan]) -> list[Orphan]:
     groups = sorted(set().union(*up.values()))
     jobs = sorted({orphan.job for orphan in free})
     followed = _sets(_run(connection, _GROUPS, groups=groups, jobs=jobs))
-    return [o for o in free if not followed.get(o.job, set()) & up.get(o.thing, set())]
+    lost = {o for o in free if not followed.get(o.job, set()) & up.get(o.thing, set())}
+    lost |= _excluded(connection, [orphan for orphan in held if orphan not in lost])
+    return [orphan for orphan in held if orphan in lost]
+
+
+def _excluded(connection: Connection, held: Sequence[Orphan]) -> set[Orphan]:
+    """Return those that an exclusion of their job names, by themselves or by a group around them."""
+    jobs = sorted({orphan.job for orphan in held})
+    barred = _run(connection, _EXCLUSIONS, jobs=jobs)
+    if not barred:
+        return set()
+    groups = _sets([(row.job, row.group) for row in barred if row.group is not None])
+    named = {(row.job, row.thing) for row in barred}
+    up = _sets(_run(connection, _UP, keys=sorted({orphan.thing for orphan in held})))
+    return {o for o in held if (o.job, o.thing) in named or groups.get(o.job, set()) & up.get(o.thing, set())}
 
 
 def _named(connection: Connection, held: Sequence[Orphan]) -> Sequence[Any]:

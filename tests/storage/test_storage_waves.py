@@ -290,6 +290,25 @@ def test_exclusions_get_nothing_also_when_they_join_late(store: SyncStore) -> No
     assert out(store) == ["t000", "t003", "t009"]
 
 
+def test_exclusions_follow_their_groups_like_targets_do(store: SyncStore) -> None:
+    store.group("g", *things(3))
+    store.group("barred")
+    store.create("j", "thinggroup/g", continuous=True, excluded_targets=("thinggroup/barred",))
+    store.tick()
+    assert counts(store, "j") == {"QUEUED": 3}
+    store.do(groups.add, "barred", ["t001", "t007"], policy=AUTO, at=store.now)
+    store.tick()
+    assert counts(store, "j") == {"QUEUED": 2, "REMOVED": 1}
+    assert store.execution("j", "t001").status == "REMOVED"
+    store.do(groups.add, "g", ["t007", "t008"], policy=AUTO, at=store.now)
+    store.tick()
+    assert out(store) == [*things(3), "t008"]
+    store.do(groups.remove, "barred", ["t001", "t007"], at=store.now)
+    store.tick()
+    assert out(store) == [*things(3), "t007", "t008"]
+    assert counts(store, "j") == {"QUEUED": 5}
+
+
 def test_a_rule_may_pause_instead_of_cancel_and_counts_anew_after_a_resume(store: SyncStore) -> None:
     rule = {
         "failureType": "FAILED",
