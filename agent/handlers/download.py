@@ -14,7 +14,15 @@ from urllib.parse import unquote, urlsplit
 
 from agent.backoff import Backoff
 from agent.errors import JobFailed, JobRejected
-from agent.handlers.fetch import Fetch, Impossible, Interrupted, UnwritableFile, on_disk, sha256_of
+from agent.handlers.fetch import (
+    Fetch,
+    Impossible,
+    Interrupted,
+    Refused,
+    UnwritableFile,
+    on_disk,
+    sha256_of,
+)
 from agent.handlers.fields import number, text
 from agent.job import Job
 
@@ -69,6 +77,9 @@ class Download:
         while True:
             try:
                 return await _in_thread(job, url, part, limit)
+            except Refused as error:
+                # What has come is kept: a retry brings a new link, and goes on from there.
+                raise JobFailed(f"cannot download: {error}") from None
             except Impossible as error:
                 await asyncio.to_thread(part.unlink, missing_ok=True)
                 raise JobFailed(f"cannot download: {error}") from None

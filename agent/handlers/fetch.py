@@ -19,6 +19,8 @@ from typing import Any, Final
 CHUNK: Final = 64 * 1024
 #: Seconds without a byte until a try counts as interrupted; also how long a cancel may have to wait.
 SILENCE: Final = 15.0
+#: Statuses of links that have ended.
+_REFUSALS: Final = (401, 403, 410)
 _RANGE: Final = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
 
@@ -28,6 +30,10 @@ class Interrupted(Exception):
 
 class Impossible(Exception):
     """Another try would not help."""
+
+
+class Refused(Impossible):
+    """The link is no longer good, or not for us; the same content may be had by another one."""
 
 
 class UnwritableFile(Exception):
@@ -106,7 +112,7 @@ class Fetch:
             return
         if code in (408, 425, 429) or code >= 500:
             raise Interrupted(f"the server answered {code}")
-        raise Impossible(f"the server answered {code}")
+        raise (Refused if code in _REFUSALS else Impossible)(f"the server answered {code}")
 
 
 @contextmanager

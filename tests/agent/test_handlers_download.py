@@ -163,6 +163,25 @@ async def test_what_another_try_would_not_cure_is_not_tried_again(download, web,
     assert len(web.asked) <= 11
 
 
+@pytest.mark.parametrize("code", [401, 403, 410])
+async def test_a_link_that_has_ended_fails_the_job_and_the_next_one_goes_on_from_there(
+    download, web, folder, code
+):
+    folder.mkdir()
+    (folder / f".{SHA256[:32]}.part").write_bytes(CONTENT[:1000])
+    web.errors = [code]
+    assert reason(await download(f"{web.url}/app.bin")) == f"cannot download: the server answered {code}"
+    assert files(folder) == [f".{SHA256[:32]}.part"]
+
+
+async def test_a_new_link_goes_on_where_an_ended_one_left_off(download, web, folder):
+    folder.mkdir()
+    (folder / f".{SHA256[:32]}.part").write_bytes(CONTENT[:1000])
+    assert (await download(f"{web.url}/app.bin?another")).status is Status.SUCCEEDED
+    assert web.asked == [("/app.bin?another", "bytes=1000-")]
+    assert (folder / "app.bin").read_bytes() == CONTENT
+
+
 async def test_redirects_are_followed(download, web):
     assert (await download(f"{web.url}/redirect/3", file="app.bin")).status is Status.SUCCEEDED
 
