@@ -84,7 +84,7 @@ class Budget(Config):
         }
     )
 
-    count: Annotated[int | None, Field(ge=0, le=MOST_BUDGET), WHOLE] = None
+    count: Annotated[int, Field(ge=0, le=MOST_BUDGET), WHOLE] | None = None
     percent: Annotated[float | None, Field(ge=0, le=100, strict=False)] = None
 
     @model_validator(mode="after")

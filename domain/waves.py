@@ -64,7 +64,7 @@ class Wave(Config):
     )
 
     percent: Annotated[float | None, Field(gt=0, le=100, strict=False)] = None
-    count: Annotated[int | None, Field(ge=1, le=MOST_IN_FLIGHT), WHOLE] = None
+    count: Annotated[int, Field(ge=1, le=MOST_IN_FLIGHT), WHOLE] | None = None
     groups: _Names | None = None
     things: _Names | None = None
     gate: Gate = Gate()
@@ -95,7 +95,7 @@ class StagedRolloutConfig(Config):
     waves: Annotated[tuple[Wave, ...], Field(max_length=MOST_WAVES, strict=False)] = ()
     choice: Annotated[Choice, Field(strict=False)] = Choice.REGISTERED
     seed: Annotated[int, Field(ge=0, le=2**31 - 1), WHOLE] = 0
-    maximum_in_flight: Annotated[int | None, Field(ge=1, le=MOST_IN_FLIGHT), WHOLE] = None
+    maximum_in_flight: Annotated[int, Field(ge=1, le=MOST_IN_FLIGHT), WHOLE] | None = None
 
     @model_validator(mode="after")
     def _shares_fit(self) -> StagedRolloutConfig:
