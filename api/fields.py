@@ -23,7 +23,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core.core_schema import ValidationInfo
 
 from api.placeholders import refuse_unknown
-from domain import details, job, registry
+from domain import details, job, query, registry
 from domain.config import WHOLE, whole
 from domain.documents import MAX_BYTES, document_text
 from domain.job import MAX_TARGETS, MAX_TEXT
@@ -179,6 +179,25 @@ Attributes = Annotated[
 ]
 TimeZone = Annotated[
     str, BeforeValidator(registry.time_zone), WithJsonSchema({"type": "string", "format": "iana-time-zone"})
+]
+
+
+def _query(value: str) -> str:
+    return query.parse(value).text
+
+
+ThingQuery = Annotated[
+    str,
+    AfterValidator(_query),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "maxLength": query.MAX_LENGTH,
+            "format": "thing-query",
+            "description": "Terms over thingName, attributes.NAME and connectivity.connected, at most "
+            f"{query.MAX_TERMS}; joined by AND (which may be left out), OR, NOT, - and parentheses",
+        }
+    ),
 ]
 
 

@@ -32,6 +32,7 @@ async def create(call: Call[Nothing, CreateGroup]) -> GroupCreated:
         description=call.body.description,
         parent_name=call.body.parent_group_name,
         time_zone=call.body.time_zone,
+        query=call.body.query_string,
         at=call.at,
     )
     return GroupCreated(

@@ -17,6 +17,7 @@ from api.fields import (
     QueryFlag,
     Text,
     ThingName,
+    ThingQuery,
     Time,
     TimeZone,
 )
@@ -55,16 +56,19 @@ class UpdateThing(Request):
 
 
 class ListThings(Paging):
-    """``attributeName`` and ``attributeValue`` go together."""
+    """``attributeName`` and ``attributeValue`` go together, ``query`` goes alone."""
 
     name_prefix: NamePrefix | None = None
     attribute_name: AttributeName | None = None
     attribute_value: AttributeValue | None = None
+    query: ThingQuery | None = None
 
     @model_validator(mode="after")
     def _attribute_is_a_pair(self) -> Self:
         if (self.attribute_name is None) != (self.attribute_value is None):
             raise ValueError("attributeName and attributeValue are given together or not at all")
+        if self.query is not None and (self.name_prefix, self.attribute_name) != (None, None):
+            raise ValueError("query can say it all: leave out namePrefix, attributeName and attributeValue")
         return self
 
     @property
@@ -87,35 +91,49 @@ class ExpectedQuery(Request):
 
 
 class CreateGroup(Request):
-    """A named set of things; it may lie inside one other group."""
+    """A named set of things. It may lie inside one other group, or hold whatever meets a query."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "not": {
+                "properties": {"parentGroupName": {"type": "string"}, "queryString": {"type": "string"}},
+                "required": ["parentGroupName", "queryString"],
+            }
+        }
+    )
 
     thing_group_name: ThingName
     description: Text | None = None
     parent_group_name: ThingName | None = None
     time_zone: TimeZone | None = None
+    query_string: ThingQuery | None = None
 
 
 class UpdateGroup(Request):
-    """Null takes the description or the time zone away."""
+    """Null takes the description or the time zone away; only a dynamic group has a query to change."""
 
     model_config = ConfigDict(
-        json_schema_extra={"anyOf": [{"required": ["description"]}, {"required": ["timeZone"]}]}
+        json_schema_extra={
+            "anyOf": [{"required": [name]} for name in ("description", "timeZone", "queryString")]
+        }
     )
 
     description: Text | None = None
     time_zone: TimeZone | None = None
+    query_string: Annotated[ThingQuery | None, NOT_NULL] = None
     expected_version: Counter | None = None
 
     @property
     def changes(self) -> dict[str, str | None]:
         """Return what is given."""
-        given = {"description": self.description, "time_zone": self.time_zone}
-        return {name: value for name, value in given.items() if name in self.model_fields_set}
+        given = {"description": self.description, "time_zone": self.time_zone, "query": self.query_string}
+        asked = {"query" if name == "query_string" else name for name in self.model_fields_set}
+        return {name: value for name, value in given.items() if name in asked}
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
         if not self.changes:
-            raise ValueError("description or timeZone is required")
+            raise ValueError("description, timeZone or queryString is required")
         return self
 
 
@@ -149,6 +167,9 @@ class ThingView(Answer):
     created_at: Time
     failures: Annotated[int, Field(description="Executions that failed or timed out since the last success")]
     quarantined_until: Annotated[Time | None, Field(description="It gets no new work before")]
+    connected: Annotated[bool, Field(description="As far as the broker lets us know")]
+    connection_changed_at: Annotated[Time | None, Field(description="Since when it is so")]
+    last_seen_at: Annotated[Time | None, Field(description="When it was heard last, to the minute")]
 
 
 class ThingCreated(Answer):
@@ -202,6 +223,7 @@ class GroupView(Answer):
     description: str | None
     parent_group_name: str | None
     time_zone: str | None
+    query_string: Annotated[str | None, Field(description="Of a dynamic group")]
     status: GroupStatus
     version: int
     created_at: Time

@@ -45,13 +45,19 @@ async def get(call: Call[Nothing, Nothing]) -> GotThing:
 
 
 async def page(call: Call[ListThings, Nothing]) -> ThingList:
-    found = await call.store.read(
-        things.page,
-        name_prefix=call.query.name_prefix,
-        attribute=call.query.attribute,
-        max_results=call.query.max_results,
-        next_token=call.query.next_token,
-    )
+    asked = call.query
+    if asked.query is not None:
+        found = await call.store.read(
+            things.search, asked.query, max_results=asked.max_results, next_token=asked.next_token
+        )
+    else:
+        found = await call.store.read(
+            things.page,
+            name_prefix=asked.name_prefix,
+            attribute=asked.attribute,
+            max_results=asked.max_results,
+            next_token=asked.next_token,
+        )
     views = tuple(thing_view(thing, call.options.arns, at=call.at) for thing in found.items)
     return ThingList(things=views, next_token=found.next_token)
 

@@ -128,6 +128,9 @@ def thing_view(thing: Thing, arns: Arns, *, at: datetime) -> ThingView:
         created_at=thing.created_at,
         failures=thing.failures,
         quarantined_until=until if until is not None and until > at else None,
+        connected=thing.connected,
+        connection_changed_at=thing.connection_changed_at,
+        last_seen_at=thing.last_seen_at,
     )
 
 
@@ -139,6 +142,7 @@ def group_view(group: Group, arns: Arns) -> GroupView:
         description=group.description,
         parent_group_name=group.parent_name,
         time_zone=group.time_zone,
+        query_string=group.query,
         status=group.status,
         version=group.version,
         created_at=group.created_at,

@@ -59,8 +59,13 @@ def cut(
     items = tuple(entry for _, entry in found[:size])
     if len(found) <= size:
         return Page(items, None)
-    body = to_json(found[size - 1][0])
-    return Page(items, _encoded(_mac(connection, question, body) + body))
+    return Page(items, token(connection, question, found[size - 1][0]))
+
+
+def token(connection: Connection, question: Sequence[Any], key: object) -> str:
+    """Return the ``next_token`` of a page after which the list goes on behind ``key``."""
+    body = to_json(key)
+    return _encoded(_mac(connection, question, body) + body)
 
 
 def _encoded(raw: bytes) -> str:

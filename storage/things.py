@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 from pydantic_core import from_json, to_json
@@ -13,11 +13,12 @@ from sqlalchemy import Connection, text
 from domain import registry as rules
 from domain.errors import AlreadyExists, NotFound, ThingVersionMismatch
 from domain.names import thing_name as checked_name
+from domain.query import matches, parse
 from domain.registry import Thing
 from storage import departures, dynamic, moves, quarantine, tokens
 from storage.departures import Departure, Kind
 from storage.millis import from_millis, to_millis
-from storage.pages import Page, cut, size, start
+from storage.pages import Page, cut, size, start, token
 
 
 def create(
@@ -113,6 +114,28 @@ _ATTRIBUTE = {
     "sqlite": "json_extract(attributes, :path) = :value",
     "postgresql": "CAST(attributes AS jsonb) ->> :name = :value",
 }
+
+
+def search(
+    connection: Connection, query: str, *, max_results: int = 250, next_token: str | None = None
+) -> Page[Thing]:
+    """Return things that meet a query, by name. Raises ``InvalidRequest``.
+
+    One call looks at so many things and no more: a page may be short, or empty, and yet have a next one.
+    """
+    wanted, question = parse(query), ("search", query)
+    after = start(connection, question, next_token) or ""
+    found: list[tuple[str, Thing]] = []
+    for _ in range(_CHUNKS_A_PAGE):
+        rows = dynamic.candidates(connection, wanted, after=after, limit=dynamic.CHUNK)
+        found += [(row.name, _thing(row)) for row in rows if matches(wanted, dynamic.facts_of(row))]
+        if len(rows) < dynamic.CHUNK or len(found) > size(max_results):
+            return cut(connection, question, found[: size(max_results) + 1], max_results)
+        after = rows[-1].name
+    return Page(tuple(thing for _, thing in found), token(connection, question, after))
+
+
+_CHUNKS_A_PAGE: Final = 20
 
 
 def update(

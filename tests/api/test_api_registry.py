@@ -23,6 +23,11 @@ def test_create_thing_then_get_it(door):
         "timeZone": "Europe/Berlin",
         "version": 1,
         "createdAt": "2024-06-10T06:13:20.123Z",
+        "failures": 0,
+        "quarantinedUntil": None,
+        "connected": False,
+        "connectionChangedAt": None,
+        "lastSeenAt": None,
     }
     assert made.body == {
         "created": True,
@@ -96,6 +101,8 @@ def test_groups_from_birth_to_death(door):
         "description": "all pumps",
         "parentGroupName": None,
         "timeZone": None,
+        "queryString": None,
+        "status": "ACTIVE",
         "version": 1,
         "createdAt": "2024-06-10T06:13:20.123Z",
     }

@@ -1,11 +1,14 @@
 """What must be true of the tables between any two transactions (promises C3, C5; contract 2.4, 2.6)."""
 
+import json
 from collections import defaultdict
 from itertools import pairwise
 
 from sync_store import SyncStore
 
 from domain.execution import TERMINAL
+from domain.query import matches, parse
+from domain.query_terms import Facts
 
 PENDING = "('QUEUED', 'IN_PROGRESS')"
 STATUSES = ("QUEUED", "IN_PROGRESS", "SUCCEEDED", "FAILED", "TIMED_OUT", "REJECTED", "REMOVED", "CANCELED")
@@ -19,6 +22,7 @@ def check(store: SyncStore) -> None:
     versions_have_no_gaps(store)
     waves_are_the_rows(store)
     acts_have_their_place(store)
+    dynamic_groups_hold_whom_they_mean(store)
     nothing(store, "two pending executions of one job on one thing", _TWICE)
     nothing(store, "a finished job with something left", _LEFT_OVER)
     nothing(store, "a SNAPSHOT job that should have ended", _NOT_ENDED)
@@ -36,6 +40,22 @@ def check(store: SyncStore) -> None:
 def nothing(store: SyncStore, what: str, statement: str) -> None:
     found = store.rows(statement)
     assert not found, f"{what}: {found[:5]}"
+
+
+def dynamic_groups_hold_whom_they_mean(store: SyncStore) -> None:
+    """Of those that no pass is going over: members are the things that meet the query, and nobody else."""
+    known = [
+        (key, Facts(name, json.loads(attributes), bool(connected)))
+        for key, name, attributes, connected in store.rows(
+            "SELECT id, name, attributes, connected FROM things WHERE deleted_at IS NULL"
+        )
+    ]
+    for group, query in store.rows(
+        "SELECT id, query FROM thing_groups WHERE query IS NOT NULL AND built_to IS NULL AND sweep = ''"
+    ):
+        meant = {key for key, facts in known if matches(parse(query), facts)}
+        members = {key for (key,) in store.rows(f'SELECT thing FROM group_members WHERE "group" = {group}')}
+        assert members == meant, query
 
 
 def counters_are_the_rows(store: SyncStore) -> None:

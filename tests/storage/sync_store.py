@@ -20,6 +20,7 @@ from storage import (
     agenda,
     departures,
     device,
+    dynamic,
     executions,
     expiry,
     groups,
@@ -158,10 +159,17 @@ class SyncStore:
 
     def tick(self) -> int:
         """Act as the clock does on every job that wants it, until none does; return how many actions."""
-        done = self.see_out()
+        done = self.see_out() + self.build()
         while items := self.do(agenda.due, at=self.now):
             acted = self.do(turns.work_off, items, policy=self.policy, enough=lambda: False, at=self.now)
             done += sum(acted)
+        return done
+
+    def build(self) -> int:
+        """Go over things for new queries of groups, as the clock does; return in how many pieces."""
+        done = 0
+        while due := self.do(dynamic.unbuilt):
+            done += sum(self.do(dynamic.build_some, group, at=self.now) for group in due)
         return done
 
     def see_out(self) -> int:
