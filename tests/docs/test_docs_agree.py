@@ -9,12 +9,15 @@ from broker.embedded.limits import Limits
 from cli.settings import Settings
 from domain import details, documents, errors, messages
 from domain.execution import RULES, TERMINAL, Cause, Status
+from domain.explain import Why
+from domain.job import STEERING, JobStatus
 from domain.permissions import MAX_TOPIC_BYTES
 from domain.topics import NEXT, Operation, Topics
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PROTOCOL = (ROOT / "docs" / "device-protocol.md").read_text(encoding="utf-8")
+ROLLOUTS = (ROOT / "docs" / "rollouts.md").read_text(encoding="utf-8")
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 
 #: How the chart calls what the code calls a cause.
@@ -57,6 +60,23 @@ def test_the_state_chart_draws_every_step_the_rules_allow_and_no_other():
 
 def test_the_state_chart_ends_where_executions_end():
     assert {Status(name) for name in re.findall(r"(\w+) --> \[\*\]", README)} == TERMINAL
+
+
+def test_each_way_to_steer_is_told_with_the_statuses_it_is_for():
+    told = {row[0].strip("`"): set(row[2].split(", ")) for row in rows(section(ROLLOUTS, "Steering"))[1:]}
+    words = {"retry-failed": "retried", "pause": "paused"}
+    said = {verb: words.get(verb, f"{verb.rstrip('e')}ed") for verb in told}
+    assert told == {verb: set(STEERING[word]) for verb, word in said.items()}
+    assert len(told) == len(STEERING)
+
+
+def test_every_reason_of_explain_is_told():
+    assert [row[0].strip("`") for row in rows(section(ROLLOUTS, "Explain"))[1:]] == list(Why)
+
+
+def test_the_job_chart_knows_every_status():
+    drawn = set(re.findall(r"^    (\w+) -->", section(ROLLOUTS, "The states of a job"), re.MULTILINE))
+    assert drawn == set(JobStatus)
 
 
 def test_the_topic_table_lists_every_request():
