@@ -22,7 +22,6 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core.core_schema import ValidationInfo
 
-from api.placeholders import refuse_unknown
 from domain import details, job, query, registry
 from domain.config import WHOLE, whole
 from domain.documents import MAX_BYTES, document_text
@@ -36,6 +35,7 @@ from domain.names import (
     parse_target,
 )
 from domain.queue import HIGHEST_PRIORITY, LOWEST_PRIORITY
+from domain.substitution import placeholders
 
 #: 18 digits: the longest that fit a signed 64-bit column whatever they are.
 _MOST: Final = 10**18 - 1
@@ -94,7 +94,8 @@ Members = Annotated[list[ThingName], Field(min_length=1, max_length=registry.MAX
 
 def _document(value: object) -> str:
     text = document_text(value)
-    refuse_unknown(text)
+    # Raises for what is unknown, malformed, or in the wrong place.
+    placeholders(text)
     return text
 
 

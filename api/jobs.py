@@ -73,6 +73,9 @@ def _wanted(asked: CreateJob) -> NewJob:
         priority=asked.priority,
         exclusive_group=asked.exclusive_group,
         client_token=asked.client_token,
+        template_version=asked.template_version,
+        parameters=asked.parameters,
+        values=asked.values,
     )
 
 
@@ -118,6 +121,7 @@ async def associate(call: Call[Nothing, Associate]) -> Associated:
         jobs.associate,
         call.path["jobId"],
         call.body.targets,
+        values=call.body.values,
         policy=call.options.policy,
         actor=call.actor,
         at=call.at,

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic.alias_generators import to_camel
 
+from api.document_fields import Parameters, ThingRows, ValuesCsv, Version
 from api.fields import (
     DETAIL_SCHEMA,
     ClientToken,
@@ -35,10 +36,10 @@ from domain.presigned import PresignedUrlConfig
 from domain.retry import RetryConfig, said_once
 from domain.retry_policy import RetryPolicyConfig
 from domain.rollout import RolloutConfig
-from domain.schedule import MOST_WINDOWS, SchedulingConfig
+from domain.schedule import SchedulingConfig
 from domain.timeout_config import TimeoutConfig
+from domain.values import Values, together
 from domain.waves import StagedRolloutConfig
-from domain.windows import MaintenanceWindow
 
 _RETRIES = ("jobExecutionsRetryConfig", "retryPolicyConfig")
 #: One way to ask for retries excludes the other.
@@ -74,6 +75,17 @@ class Configured(Request):
         return Pacing(**{name: config for name, config in given.items() if config is not None})
 
 
+class ThingValues(Request):
+    """Values for the placeholders of a document, by thing."""
+
+    things: ThingRows = Field(default_factory=dict)
+
+
+def values_of(table: ThingValues | None, rows: Values | None) -> Values:
+    """Return the values given either way."""
+    return together({} if table is None else table.things, rows or {})
+
+
 class CreateJob(Configured):
     """A job for things and thing groups. Made from a template it may leave the document out."""
 
@@ -97,6 +109,10 @@ class CreateJob(Configured):
     client_token: ClientToken | None = None
     job_template_id: JobId | None = None
     job_template_arn: TemplateArn | None = None
+    template_version: Annotated[Version | None, NOT_NULL] = None
+    parameters: Parameters = Field(default_factory=dict)
+    thing_values: Annotated[ThingValues | None, NOT_NULL] = None
+    values_csv: Annotated[ValuesCsv | None, NOT_NULL] = None
     destination_package_versions: NotHonoured = None
     document_parameters: NotHonoured = None
     document_source: NotHonoured = None
@@ -109,35 +125,21 @@ class CreateJob(Configured):
         from_arn = self.job_template_arn and self.job_template_arn.rpartition("/")[2]
         return self.job_template_id or from_arn
 
+    @property
+    def values(self) -> Values:
+        return values_of(self.thing_values, self.values_csv)
+
     @model_validator(mode="after")
     def _has_one_document(self) -> CreateJob:
         if self.document is None and self.template_id is None:
             raise ValueError("document is required, unless jobTemplateId or jobTemplateArn names a template")
+        if self.template_version is not None and self.template_id is None:
+            raise ValueError("templateVersion is given without a template")
         if self.job_template_id and self.job_template_arn:
             named = self.job_template_arn.rpartition("/")[2]
             if named != self.job_template_id:
                 raise ValueError(f"jobTemplateId {self.job_template_id} and jobTemplateArn {named} differ")
         return self
-
-
-class CreateTemplate(Configured):
-    """A job document with its configuration, to make jobs from."""
-
-    document: Document
-    description: Text
-    job_template_id: JobId | None = None
-    destination_package_versions: NotHonoured = None
-    document_source: NotHonoured = None
-    maintenance_windows: Annotated[tuple[MaintenanceWindow, ...], Field(max_length=MOST_WINDOWS)] = ()
-    tags: NotHonoured = None
-
-    @property
-    def pacing(self) -> Pacing:
-        """Windows stand by themselves in a template, and in the schedule of a job."""
-        if not self.maintenance_windows:
-            return super().pacing
-        schedule = SchedulingConfig(maintenance_windows=self.maintenance_windows)
-        return super().pacing.over(Pacing(scheduling_config=schedule))
 
 
 class UpdateJob(Request):
@@ -185,9 +187,15 @@ class UpdateJob(Request):
 
 
 class Associate(Request):
-    """Things or thing groups to add to the targets of a continuous job."""
+    """Things or thing groups to add to the targets of a continuous job, and values for things."""
 
     targets: Targets
+    thing_values: Annotated[ThingValues | None, NOT_NULL] = None
+    values_csv: Annotated[ValuesCsv | None, NOT_NULL] = None
+
+    @property
+    def values(self) -> Values:
+        return values_of(self.thing_values, self.values_csv)
 
 
 class CancelJob(Request):

@@ -16,6 +16,10 @@ DEFAULT_LIMIT: Final = 128 * 1024
 #: 10,000 ARNs with names of 128 characters, one per indented line.
 LISTS_LIMIT: Final = 3 * 1024 * 1024
 
+#: Usual sets of statuses that an operation may fail with.
+INVALID: Final = (422,)
+CONFLICT: Final = (404, 409, 422)
+
 Handler = Callable[[Call[Any, Any]], Awaitable[Answer]]
 
 

@@ -9,11 +9,9 @@ from aiohttp.hdrs import METH_GET as GET
 from aiohttp.hdrs import METH_POST as POST
 from aiohttp.hdrs import METH_PUT as PUT
 
-from api import artifacts, events, executions, groups, jobs, operations, plans, steering, templates, things
-from api.route import LISTS_LIMIT, Route
-
-INVALID: Final = (422,)
-CONFLICT: Final = (404, 409, 422)
+from api import artifacts, executions, groups, jobs, operations, templates, things
+from api.job_routes import OURS
+from api.route import CONFLICT, INVALID, LISTS_LIMIT, Route
 
 _JOB: Final = "/jobs/{jobId}"
 _EXECUTION: Final = "/jobs/{jobId}/things/{thingName}"
@@ -58,7 +56,7 @@ CUSTOMER: Final = (
         "createJobTemplate",
         templates.create,
         summary="Create new job template",
-        errors=(409, 422),
+        errors=CONFLICT,
         location="/job-templates/{jobTemplateId}",
     ),
     Route(
@@ -77,10 +75,22 @@ CUSTOMER: Final = (
         summary="Delete job execution; one that is IN_PROGRESS needs force",
         errors=CONFLICT,
     ),
-    Route(DELETE, _TEMPLATE, "deleteJobTemplate", templates.delete, summary="Delete job template by its ID"),
+    Route(
+        DELETE,
+        _TEMPLATE,
+        "deleteJobTemplate",
+        templates.delete,
+        summary="Delete job template by its ID: all its versions, or one",
+    ),
     Route(GET, _JOB, "getJob", jobs.get, summary="Get job"),
     Route(GET, f"{_JOB}/document", "getJobDocument", jobs.document, summary="Get job document"),
-    Route(GET, _TEMPLATE, "getJobTemplate", templates.get, summary="Get job template by its ID"),
+    Route(
+        GET,
+        _TEMPLATE,
+        "getJobTemplate",
+        templates.get,
+        summary="Get job template by its ID, the newest version or another",
+    ),
     Route(GET, _EXECUTION, "getJobExecution", executions.get, summary="Get job execution, the latest"),
     Route(GET, "/jobs", "listJobs", jobs.page, summary="List jobs, newest first", errors=INVALID),
     Route(
@@ -123,23 +133,6 @@ PLAIN_SPELLING: Final = (
         "listExecutionsForThing",
         executions.page_for_thing,
         summary="List job executions for thing (the same as /jobs-executions/things/{thingName})",
-    ),
-)
-
-TIMELINES: Final = (
-    Route(
-        GET,
-        f"{_JOB}/events",
-        "listJobEvents",
-        events.page_for_job,
-        summary="List what happened to a job: transitions of its executions and acts on it, oldest first",
-    ),
-    Route(
-        GET,
-        f"{_EXECUTION}/events",
-        "listJobExecutionEvents",
-        events.page_for_thing,
-        summary="List what happened to a job on one thing, oldest first",
     ),
 )
 
@@ -254,61 +247,6 @@ ARTIFACTS: Final = (
     ),
 )
 
-#: Ours beside the customer's: a running job is steered.
-STEERING: Final = (
-    Route(
-        POST, f"{_JOB}/pause", "pauseJob", steering.pause, summary="Let nothing more begin", errors=CONFLICT
-    ),
-    Route(
-        POST,
-        f"{_JOB}/resume",
-        "resumeJob",
-        steering.resume,
-        summary="Let a paused job go on",
-        errors=CONFLICT,
-    ),
-    Route(
-        POST,
-        f"{_JOB}/promote",
-        "promoteJob",
-        steering.promote,
-        summary="Open the next wave whatever its gate says",
-        errors=CONFLICT,
-    ),
-    Route(
-        POST,
-        f"{_JOB}/approve",
-        "approveJob",
-        steering.approve,
-        summary="Let a gate pass that waits for a person",
-        errors=CONFLICT,
-    ),
-    Route(
-        POST,
-        f"{_JOB}/abort",
-        "abortJob",
-        steering.abort,
-        summary="Cancel as an abort criterion does: what runs may finish",
-        errors=CONFLICT,
-    ),
-    Route(
-        POST,
-        f"{_JOB}/retry-failed",
-        "retryFailedExecutions",
-        steering.retry_failed,
-        summary="Give every thing whose execution failed another one",
-        errors=CONFLICT,
-    ),
-    Route(
-        GET,
-        f"{_EXECUTION}/explain",
-        "explainExecution",
-        plans.explain,
-        summary="Why a thing is not (yet) running a job",
-    ),
-    Route(GET, f"{_JOB}/waves", "listJobWaves", steering.waves, summary="How the waves of a job stand"),
-)
-
 SERVER: Final = (
     Route(GET, "/", "about", operations.about, summary="What this is and where to go on", errors=INVALID),
     Route(GET, "/healthz", "isAlive", operations.alive, summary="Whether the process lives", errors=INVALID),
@@ -323,4 +261,12 @@ SERVER: Final = (
     ),
 )
 
-ROUTES: Final = (*CUSTOMER, *PLAIN_SPELLING, *STEERING, *TIMELINES, *THINGS, *GROUPS, *ARTIFACTS, *SERVER)
+ROUTES: Final = (
+    *CUSTOMER,
+    *PLAIN_SPELLING,
+    *OURS,
+    *THINGS,
+    *GROUPS,
+    *ARTIFACTS,
+    *SERVER,
+)

@@ -56,6 +56,7 @@ class TemplateCreated(Answer):
     created: Literal[True] = True
     job_template_id: str
     job_template_arn: str
+    version: int
 
 
 class JobProcessDetails(Answer):
@@ -78,6 +79,9 @@ class JobView(Answer):
     job_id: str
     targets: tuple[str, ...]
     target_selection: TargetSelection
+    job_template_id: str | None
+    template_version: int | None
+    parameters: dict[str, Any]
     description: str | None
     status: JobStatus
     created_at: Time
@@ -108,7 +112,7 @@ class GotJob(Answer):
 
 
 class GotDocument(Answer):
-    """The job document, to the letter as it was given."""
+    """The job document, to the letter as it was given, but for its parameters, which are filled in."""
 
     document: str
 
@@ -125,8 +129,10 @@ class TemplateView(Answer):
 
     job_template_arn: str
     job_template_id: str
+    version: int
     document: str
     description: str
+    parameters: dict[str, Any]
     created_at: Time
     timeout_config: dict[str, Any]
     presigned_url_config: dict[str, Any]

@@ -23,6 +23,7 @@ _NAME: Final = re.compile(PARAMETER_PATTERN)
 
 Value = str | int | float | bool
 Values = Mapping[str, Mapping[str, Value]]
+NO_VALUES: Final[Values] = {}
 
 
 def from_csv(text: str) -> dict[str, dict[str, Value]]:

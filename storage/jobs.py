@@ -17,7 +17,9 @@ from domain.names import job_id as checked_job_id
 from domain.pacing import UNPACED, Pacing, parse
 from domain.timeout_config import TimeoutConfig
 from domain.timeout_config import parse as timeouts_from
+from domain.values import NO_VALUES, Values
 from storage import acts, layout, orders, sweeps, targets
+from storage import values as thing_values
 from storage.millis import from_millis, to_millis
 from storage.paces import counts_of
 from storage.pacing import act
@@ -232,6 +234,7 @@ def associate(
     job_id: str,
     more: Sequence[str],
     *,
+    values: Values = NO_VALUES,
     comment: str | None = None,
     policy: Policy,
     actor: str = "",
@@ -239,7 +242,8 @@ def associate(
 ) -> Job:
     """Add targets to a CONTINUOUS job; what it has already is passed over.
 
-    Raises ``NotFound``, ``WrongJobState``, ``UnknownTarget``, ``InvalidRequest``.
+    Raises ``NotFound``, ``WrongJobState``, ``UnknownTarget``, ``InvalidRequest`` (also if a thing that waits
+    lacks a value that the document needs).
     """
     job = get(connection, job_id)
     rules.refuse_associate(job_id, job.target_selection, job.status)
@@ -273,6 +277,8 @@ def associate(
         },
     )
     targets.latch(connection, key, fresh)
+    thing_values.keep(connection, key, values)
+    thing_values.require(connection, key, document(connection, job_id))
     act(connection, key, at=at)
     return get(connection, job_id)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
 
@@ -19,6 +18,7 @@ from domain.job import JobStatus, NewJob, Template
 from domain.pacing import UNPACED, Pacing
 from domain.timeout_config import UNLIMITED, TimeoutConfig
 from storage import marks, templates
+from storage.templates import NOTHING
 
 #: A client token is remembered as long as its job.
 _MAX_TOKEN: Final = 64
@@ -84,7 +84,7 @@ def order(connection: Connection, job: NewJob) -> Order:
         raise InvalidRequest("document is required")
     schema = {} if template is None else template.parameters
     values = parameters.values(schema, job.parameters, substitution.parameters_named(document))
-    basis = template or _NOTHING
+    basis = template or NOTHING
     inherited = None if template is None else template.description
     description = None if job.description is None else rules.text("description", job.description)
     return Order(
@@ -102,14 +102,6 @@ def order(connection: Connection, job: NewJob) -> Order:
         template_version=None if template is None else template.version,
         parameters=values,
     )
-
-
-_NOTHING: Final = Template(
-    template_id="",
-    document="{}",
-    description="",
-    created_at=datetime.min,  # noqa: DTZ901 - never looked at
-)
 
 
 def _template(connection: Connection, job: NewJob) -> Template | None:

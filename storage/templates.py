@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 from pydantic_core import from_json, to_json
@@ -18,9 +19,11 @@ from domain.errors import AlreadyExists, InvalidRequest, NotFound
 from domain.job import Template
 from domain.names import template_id as checked_template_id
 from domain.pacing import UNPACED, Pacing, parse
+from domain.schedule import SchedulingConfig
 from domain.substitution import parameters_named
-from domain.timeout_config import UNLIMITED, TimeoutConfig
+from domain.timeout_config import TimeoutConfig
 from domain.timeout_config import parse as timeouts_from
+from storage import links
 from storage.millis import from_millis, to_millis
 from storage.pages import Page, cut, size, start
 
@@ -29,19 +32,21 @@ def create(
     connection: Connection,
     *,
     template_id: str | None,
-    document: str,
+    document: str | None = None,
     description: str,
     parameters: Mapping[str, Any] | None = None,
-    timeout_config: TimeoutConfig = UNLIMITED,
+    timeout_config: TimeoutConfig | None = None,
     pacing: Pacing = UNPACED,
-    priority: int = 0,
+    priority: int | None = None,
     exclusive_group: str | None = None,
+    from_job: str | None = None,
     again: bool = False,
     at: datetime,
 ) -> Template:
     """Keep a template, or with ``again`` another version of one that is there.
 
-    Raises ``AlreadyExists`` for an id that is taken (``NotFound``: again, and it is not), ``InvalidRequest``.
+    What is not given comes from the job ``from_job``, a member as a whole (contract 1.7). Raises
+    ``AlreadyExists`` for an id that is taken (``NotFound``: again, and it is not), ``InvalidRequest``.
     """
     name = str(uuid4()) if template_id is None else checked_template_id(template_id)
     last = connection.execute(_LAST, {"id": name}).scalar()
@@ -49,19 +54,23 @@ def create(
         raise AlreadyExists(f"Job template {name} already exists")
     if last is None and again:
         raise NotFound(f"There is no job template {name}")
+    basis = NOTHING if from_job is None else _of_job(connection, from_job)
     schema = parameter_rules.checked(parameters or {})
+    group = basis.exclusive_group if exclusive_group is None else queue.exclusive_group(exclusive_group)
+    text_ = _document(basis.document if document is None else document, schema)
+    links.require(connection, text_)
     connection.execute(
         _INSERT,
         {
             "id": name,
             "version": (last or 0) + 1,
-            "document": _document(document, schema),
+            "document": text_,
             "description": rules.text("description", description),
             "parameters": to_json(schema).decode(),
-            "timeout_config": timeout_config.text,
-            "pacing": pacing.text,
-            "priority": queue.priority(priority),
-            "exclusive_group": None if exclusive_group is None else queue.exclusive_group(exclusive_group),
+            "timeout_config": (basis.timeout_config if timeout_config is None else timeout_config).text,
+            "pacing": pacing.over(basis.pacing or UNPACED).text,
+            "priority": basis.priority if priority is None else queue.priority(priority),
+            "exclusive_group": group,
             "at": to_millis(at),
         },
     )
@@ -77,6 +86,29 @@ _INSERT = text(
     "pacing, priority, exclusive_group, created_at) VALUES (:id, :version, :document, :description, "
     ":parameters, :timeout_config, :pacing, :priority, :exclusive_group, :at)"
 )
+
+
+#: What a template has about which nothing is said; a document must be.
+NOTHING: Final = Template(template_id="", document="", description="", created_at=from_millis(0))
+
+
+def _of_job(connection: Connection, job_id: str) -> Template:
+    """Return what a template takes from a job: of its schedule the windows only. Raises ``NotFound``."""
+    row = connection.execute(text("SELECT * FROM jobs WHERE job_id = :id"), {"id": job_id}).one_or_none()
+    if row is None:
+        raise NotFound(f"There is no job {job_id}")
+    paced = parse(row.pacing)
+    times = paced.scheduling_config
+    windows = () if times is None else times.maintenance_windows
+    kept = SchedulingConfig(maintenance_windows=windows) if windows else None
+    return replace(
+        NOTHING,
+        document=row.document,
+        timeout_config=timeouts_from(row.timeout_config),
+        pacing=paced.model_copy(update={"scheduling_config": kept}),
+        priority=row.priority,
+        exclusive_group=row.exclusive_group,
+    )
 
 
 def _document(document: str, schema: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ def test_create_template_then_get_it_with_both_spellings_a1_a7_a27(door):
         "created": True,
         "jobTemplateId": "x",
         "jobTemplateArn": f"{ARN}:jobtemplate/x",
+        "version": 1,
     }
     assert made.headers["Location"] == "/job-templates/x"
     assert door.ok("GET", "/job-templates/x") == {
@@ -16,7 +17,9 @@ def test_create_template_then_get_it_with_both_spellings_a1_a7_a27(door):
             "jobTeplateArn": f"{ARN}:jobtemplate/x",
             "jobTemplateArn": f"{ARN}:jobtemplate/x",
             "jobTemplateId": "x",
+            "version": 1,
             "document": '{"a": 1}',
+            "parameters": {},
             "description": "d",
             "createdAt": "2024-06-10T06:13:20.123Z",
             "presignedUrlConfig": {},
@@ -66,8 +69,10 @@ def test_a_template_id_that_is_taken_is_409(door):
 
 
 def test_document_and_description_are_required(door):
-    reply = door("POST", "/job-templates", {})
-    assert (reply.status, reply.error) == (422, "document is required; description is required")
+    reply = door("POST", "/job-templates", {"document": "{}"})
+    assert (reply.status, reply.error) == (422, "description is required")
+    reply = door("POST", "/job-templates", {"description": "d"})
+    assert (reply.status, reply.error) == (422, "document is required, unless jobArn names a job")
 
 
 def test_a_document_given_as_an_object_is_kept_as_text(door):
