@@ -2,10 +2,15 @@
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
+from subprocess import PIPE
 
 from typer.testing import CliRunner
 
@@ -19,6 +24,7 @@ from storage import device
 from storage.policy import Policy
 from storage.store import Store
 
+THINGJOBS = str(Path(sys.executable).with_name("thingjobs"))
 KEY = "correct-horse-battery-staple-0123456789"
 NEW = {"jobId": "j", "targets": ["lamp", "door"], "targetSelection": "SNAPSHOT", "document": {"do": "it"}}
 
@@ -38,7 +44,7 @@ class Site:
 
     async def _open(self):
         self.store = Store.open(self.folder / "data")
-        options = ApiOptions(
+        self.options = ApiOptions(
             arns=Arns(),
             policy=Policy(),
             api_key=KEY,
@@ -46,7 +52,7 @@ class Site:
             ready=dict,
             version="0",
         )
-        self.server = ApiServer(build(self.store, options), "127.0.0.1", 0)
+        self.server = ApiServer(build(self.store, self.options), "127.0.0.1", 0)
         await self.server.start()
 
     def close(self):
@@ -61,6 +67,29 @@ class Site:
 
     def wait(self, work):
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(30)
+
+    def restart(self):
+        """End the server and start another one at the same address."""
+
+        async def restart():
+            await self.server.close()
+            self.server = ApiServer(build(self.store, self.options), "127.0.0.1", self.server.port)
+            await self.server.start()
+
+        self.wait(restart())
+
+    @contextmanager
+    def watching(self, job, *arguments):
+        """Watch a job in a process of its own, which has seen it when this begins."""
+        command = [THINGJOBS, "jobs", "watch", job, "--interval", "0.05", *arguments]
+        env = {**os.environ, **self.env, "PYTHONUNBUFFERED": "1"}
+        watcher = subprocess.Popen(command, env=env, stdout=PIPE, stderr=PIPE, text=True)
+        try:
+            assert watcher.stdout.readline()
+            yield watcher
+        finally:
+            watcher.kill()
+            watcher.communicate()
 
     @property
     def env(self):

@@ -1,7 +1,6 @@
 """``thingjobs jobs``: a real server, commands as a person types them, and what becomes of the jobs."""
 
 import json
-import threading
 
 import pytest
 from job_site import NEW, opened
@@ -100,33 +99,47 @@ def test_what_a_device_says_does_not_drive_the_terminal(site):
 
 def test_watch_ends_with_the_job_and_says_how(site):
     site.create(targets=["lamp"])
-    watched = {}
-
-    def watch():
-        watched["answer"] = site.run("watch", "j", "--interval", "0.05")
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    site.report("lamp", Status.IN_PROGRESS)
-    site.report("lamp", Status.SUCCEEDED)
-    watcher.join(30)
-    assert watched["answer"].exit_code == 0
-    assert rows(watched["answer"].stdout)[-1] == ["COMPLETED", "Succeeded", "1"]
+    with site.watching("j") as watcher:
+        site.report("lamp", Status.IN_PROGRESS)
+        site.report("lamp", Status.SUCCEEDED)
+        said, complained = watcher.communicate(timeout=30)
+    assert (watcher.returncode, complained) == (0, "")
+    assert rows(said)[-1] == ["COMPLETED", "Succeeded", "1"]
 
 
-@pytest.mark.parametrize("end", [("cancel", "--force"), ("delete", "--force"), ("abort", "--yes")])
-def test_watch_of_a_job_that_was_taken_back_fails(site, end):
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [
+        (("cancel", "--force"), "CANCELED"),
+        (("delete", "--force"), "DELETION_IN_PROGRESS"),
+        (("abort", "--yes"), "CANCELED"),
+    ],
+)
+def test_watch_of_a_job_that_was_taken_back_fails(site, end, status):
     site.create(targets=["lamp"])
-    watched = {}
+    with site.watching("j") as watcher:
+        site.says(end[0], "j", end[1])
+        said, complained = watcher.communicate(timeout=30)
+    assert (watcher.returncode, complained) == (1, "")
+    assert rows(said)[-1][0] == status
 
-    def watch():
-        watched["answer"] = site.run("watch", "j", "--interval", "0.05")
 
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    site.says(end[0], "j", end[1])
-    watcher.join(30)
-    assert watched["answer"].exit_code == 1
+def test_watch_outlasts_a_server_that_comes_back(site):
+    site.create(targets=["lamp"])
+    with site.watching("j") as watcher:
+        site.restart()
+        site.report("lamp", Status.SUCCEEDED)
+        said, complained = watcher.communicate(timeout=30)
+    assert (watcher.returncode, complained) == (0, "")
+    assert rows(said)[-1][0] == "COMPLETED"
+
+
+def test_watch_gives_up_on_a_server_that_does_not_come_back(site):
+    site.create(targets=["lamp"])
+    with site.watching("j", "--patience", "0") as watcher:
+        site.wait(site.server.close())
+        _, complained = watcher.communicate(timeout=30)
+    assert (watcher.returncode, "no answer" in complained) == (1, True)
 
 
 def test_the_steering_commands_do_what_they_say(site):

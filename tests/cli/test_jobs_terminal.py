@@ -3,15 +3,11 @@
 import os
 import pty
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
-from job_site import opened
+from job_site import THINGJOBS, opened
 
 from domain.execution import Status
-
-THINGJOBS = str(Path(sys.executable).with_name("thingjobs"))
 
 
 @pytest.fixture
