@@ -36,7 +36,8 @@ def guards(options: ApiOptions) -> Middleware:
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path in OPEN:
             return await handler(request)
-        fetches = request.method in _SAFE and _DOWNLOAD.fullmatch(request.path) is not None
+        # Undecoded, as the router takes it: an escaped slash divides nothing.
+        fetches = request.method in _SAFE and _DOWNLOAD.fullmatch(request.rel_url.raw_path) is not None
         if fetches and "signature" in request.query:
             # Whoever holds a link may use it; whether it is one is for the operation to say.
             pass

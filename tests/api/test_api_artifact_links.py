@@ -72,7 +72,16 @@ def test_without_a_link_the_key_is_asked_for(locked):
 def test_a_link_opens_nothing_else(locked):
     put(locked)
     query = minted(locked).partition("?")[2]
-    for path in ("/artifacts/app.bin", "/artifacts", "/jobs", "/artifacts/app.bin/content/x", "//artifacts"):
+    for path in (
+        "/artifacts/app.bin",
+        "/artifacts",
+        "/jobs",
+        "/artifacts/app.bin/content/x",
+        "/artifacts/app.bin%2Fcontent",
+        "/artifacts%2Fapp.bin/content",
+        "/artifacts/app.bin/../content",
+        "//artifacts/app.bin/content",
+    ):
         assert locked("GET", f"{path}?{query}").status == 401
     for method in ("PUT", "DELETE", "POST"):
         assert locked(method, f"/artifacts/app.bin/content?{query}").status == 401
