@@ -56,7 +56,8 @@ def _who(payload: bytes) -> tuple[str, str] | None:
     try:
         said: Any = from_json(payload)
         client, user = said["clientid"], said.get("username")
-        named = isinstance(user, str) and user not in ("", "undefined")
-        return thing_name(str(user if named else client)), str(client)
+        if not isinstance(client, str):
+            return None
+        return thing_name(user if user not in (None, "", "undefined") else client), client
     except (ValueError, KeyError, TypeError, AttributeError, InvalidRequest):
         return None
