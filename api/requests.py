@@ -155,6 +155,7 @@ class UpdateJob(Request):
                     "abort_config",
                     "job_executions_retry_config",
                     "job_executions_rollout_config",
+                    "staged_rollout_config",
                     "retry_policy_config",
                     "presigned_url_config",
                     "priority",
@@ -169,6 +170,7 @@ class UpdateJob(Request):
     abort_config: Annotated[AbortConfig | None, NOT_NULL] = None
     job_executions_retry_config: Annotated[RetryConfig | None, NOT_NULL] = None
     job_executions_rollout_config: Annotated[RolloutConfig | None, NOT_NULL] = None
+    staged_rollout_config: Annotated[StagedRolloutConfig | None, NOT_NULL] = None
     retry_policy_config: Annotated[RetryPolicyConfig | None, NOT_NULL] = None
     priority: Annotated[Priority | None, NOT_NULL] = None
     presigned_url_config: Annotated[PresignedUrlConfig | None, NOT_NULL] = None

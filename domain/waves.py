@@ -17,6 +17,7 @@ from typing import Annotated, Final
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from domain.config import WHOLE, Config
+from domain.errors import InvalidRequest
 from domain.execution import Status
 from domain.job import Counts
 from domain.names import THING_PATTERN
@@ -121,6 +122,17 @@ class StagedRolloutConfig(Config):
 
 #: A job without waves and without a cap.
 UNSTAGED: Final = StagedRolloutConfig()
+
+
+def refuse_other_waves(now: StagedRolloutConfig, wanted: StagedRolloutConfig) -> None:
+    """Raise ``InvalidRequest`` unless only gates and the cap are other: who is in which wave is settled."""
+    same = [wave.model_copy(update={"gate": Gate()}) for wave in now.waves]
+    other = [wave.model_copy(update={"gate": Gate()}) for wave in wanted.waves]
+    if (same, now.choice, now.seed) != (other, wanted.choice, wanted.seed):
+        raise InvalidRequest(
+            "stagedRolloutConfig: only gates and maximumInFlight can change once a job is there; "
+            "waves, choice and seed must be given as they are"
+        )
 
 
 def share(wave: Wave, total: int) -> int:

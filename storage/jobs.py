@@ -18,6 +18,7 @@ from domain.pacing import UNPACED, Pacing, parse
 from domain.timeout_config import TimeoutConfig
 from domain.timeout_config import parse as timeouts_from
 from domain.values import NO_VALUES, Values
+from domain.waves import UNSTAGED, refuse_other_waves
 from storage import acts, layout, orders, sweeps, targets
 from storage import values as thing_values
 from storage.millis import from_millis, to_millis
@@ -148,6 +149,9 @@ def update(
         raise InvalidRequest(
             f"jobExecutionsRetryConfig: numberOfRetries can only be changed to 0, not {retry.retries}"
         )
+    if pacing.staged_rollout_config is not None:
+        now = (job.pacing or UNPACED).staged_rollout_config or UNSTAGED
+        refuse_other_waves(now, pacing.staged_rollout_config)
     text_ = job.description if description is None else rules.text("description", description)
     config = job.timeout_config if timeout_config is None else timeout_config
     connection.execute(

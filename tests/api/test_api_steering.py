@@ -65,7 +65,7 @@ def test_what_the_job_is_not_in_the_state_for_is_a_conflict(door, verb, words):
     ("config", "words"),
     [
         ({"waves": [{}]}, "waves[0] {}: needs exactly one of percent, count, groups, things, not none"),
-        ({"waves": [{"percent": 1, "count": 1}]}, "waves[0] {}: needs exactly one of"),
+        ({"waves": [{"percent": 1, "count": 1}]}, "needs exactly one of"),
         ({"waves": [{"percent": 0}]}, "waves[0].percent 0"),
         ({"waves": [{"percent": 60}, {"percent": 41}]}, "the percentages add up to 101"),
         ({"waves": [{"count": 1.5}]}, "waves[0].count 1.5"),

@@ -6,7 +6,7 @@ import pytest
 from paced_jobs import counts, paced, report, retry, things
 from sync_store import AUTO, SyncStore
 
-from domain.errors import UnknownTarget, WrongJobState
+from domain.errors import InvalidRequest, UnknownTarget, WrongJobState
 from domain.pacing import Pacing
 from storage import groups, jobs, steering
 from storage import things as registry
@@ -255,6 +255,20 @@ def test_no_more_than_the_cap_are_under_way(store: SyncStore) -> None:
     fail(store, "t001", "t002")
     assert out(store) == things(6)
     assert counts(store, "j") == {"QUEUED": 3, "SUCCEEDED": 1, "FAILED": 2}
+
+
+def test_cap_and_gates_can_change_but_not_who_is_in_which_wave(store: SyncStore) -> None:
+    store.create("j", *things(9), pacing=staged({"count": 6}, maximumInFlight=2))
+    store.tick()
+    more = staged({"count": 6, "gate": {"successPercentage": 50}}, maximumInFlight=5)
+    store.do(jobs.update, "j", pacing=more, at=store.now)
+    store.tick()
+    assert out(store) == things(5)
+    with pytest.raises(InvalidRequest, match="only gates and maximumInFlight can change"):
+        store.do(jobs.update, "j", pacing=staged({"count": 5}), at=store.now)
+    succeed(store, *things(3))
+    assert store.job("j").status == "IN_PROGRESS"
+    assert out(store) == things(8)
 
 
 def test_the_cap_holds_beside_a_rate(store: SyncStore) -> None:
