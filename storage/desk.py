@@ -181,7 +181,11 @@ def _queues(
 ) -> dict[str, list[Sheet]]:
     names = {r.thing_name for r in requests if r.job_id in (None, NEXT) and r.thing_name in things}
     # Whether one of these may begin depends on what else its thing does.
-    names |= {s.execution.thing_name for s in sheets.values() if s.stored.exclusive_group is not None}
+    names |= {
+        sheet.execution.thing_name
+        for sheet in sheets.values()
+        if sheet.stored.exclusive_group is not None and sheet.execution.status is Status.QUEUED
+    }
     pending = pending_of(connection, sorted(things[name] for name in names))
     return {name: [_sheet(sheets, entry) for entry in pending.get(things[name], [])] for name in names}
 

@@ -1,11 +1,11 @@
 """AWS's cron dialect: what it means, what is refused, and what daylight saving time does to it."""
 
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import islice, takewhile
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.cron import after, latest, nearest_weekday, parse
@@ -112,3 +112,43 @@ def test_looking_back_finds_what_looking_ahead_found(expression, at, zone):
     before = latest(cron, upcoming - timedelta(seconds=1), zone)
     assert before is not None
     assert before <= at.replace(tzinfo=UTC)
+
+
+#: Zones and days on which their clocks change.
+CHANGES = [
+    ("Europe/Berlin", "2026-03-29"),
+    ("Europe/Berlin", "2026-10-25"),
+    ("America/New_York", "2026-03-08"),
+    ("America/New_York", "2026-11-01"),
+    ("Australia/Lord_Howe", "2026-04-04"),
+    ("Australia/Lord_Howe", "2026-10-03"),
+    ("Pacific/Apia", "2011-12-30"),
+    ("America/Havana", "2026-11-01"),
+    ("Asia/Kathmandu", "2026-10-25"),
+]
+FIELDS = {"*": range(24), "2": [2], "0-3": range(4), "0/2": range(0, 24, 2), "1,23": [1, 23]}
+MINUTES = {"0": [0], "45": [45], "0/20": [0, 20, 40], "*": range(60), "15,59": [15, 59]}
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.sampled_from(CHANGES), st.sampled_from(sorted(FIELDS)), st.sampled_from(sorted(MINUTES)))
+def test_over_a_change_of_clocks_it_runs_when_an_oracle_that_reads_them_every_minute_says(
+    change, hours, minutes
+):
+    name, day = change
+    zone, begin = ZoneInfo(name), utc(f"{day} 00:00") - timedelta(days=1)
+    real = [begin + timedelta(minutes=minute) for minute in range(4 * 24 * 60)]
+    shown = [moment.astimezone(zone).replace(tzinfo=None, fold=0) for moment in real]
+    if hours == "*":
+        expected = {at for at, now in zip(real, shown, strict=True) if now.minute in MINUTES[minutes]}
+    else:
+        times = [(hour, minute) for hour in FIELDS[hours] for minute in MINUTES[minutes]]
+        days = sorted({now.date() for now in shown} | {shown[0].date() + timedelta(days=n) for n in range(5)})
+        wanted = [datetime(d.year, d.month, d.day, *time) for d in days for time in times]  # noqa: DTZ001
+        # The first minute at which clocks show that time or, having skipped it, a later one.
+        firsts = [next((at for at, now in zip(real, shown, strict=True) if now >= w), None) for w in wanted]
+        expected = {first for first in firsts if first is not None}
+    # Of the first day not all is known to the oracle.
+    since, until = real[24 * 60], real[-1]
+    found = takewhile(lambda at: at <= until, after(parse(f"cron({minutes} {hours} * * ? *)"), since, zone))
+    assert list(found) == sorted(at for at in expected if at > since)

@@ -142,10 +142,8 @@ def test_what_cannot_be_is_refused(store: SyncStore, more: dict, why: str) -> No
         store.do(templates.create, template_id="x", document="{}", description="d", **more, at=store.now)
 
 
-def test_a_queue_without_exclusive_groups_costs_no_further_statement(store: SyncStore) -> None:
-    def statements(group: str | None) -> int:
-        job = f"job-{group}"
-        store.create(job, "t", exclusive_group=group)
+def test_only_the_beginning_of_an_exclusive_one_costs_a_further_statement(store: SyncStore) -> None:
+    def statements(job: str) -> int:
         seen: list[str] = []
 
         def note(*asked: Any) -> None:
@@ -156,7 +154,10 @@ def test_a_queue_without_exclusive_groups_costs_no_further_statement(store: Sync
         event.remove(store.writer, "before_cursor_execute", note)
         return len(seen)
 
-    assert statements("g") == statements(None) + 1
+    store.create("plain", "t")
+    store.create("exclusive", "t", exclusive_group="g")
+    assert statements("exclusive") == statements("plain") + 1
+    assert statements("exclusive") == statements("plain")
 
 
 def test_windows_and_groups_hide_together(store: SyncStore) -> None:
