@@ -47,16 +47,12 @@ async def create(call: Call[CreateQuery, CreateJob]) -> JobCreated:
 async def _plan(call: Call[CreateQuery, CreateJob]) -> PlanView:
     minutes = call.query.assumed_minutes
     try:
-        await call.store.write(
-            plans_of.dry_run,
-            _wanted(call.body),
-            policy=call.options.policy,
-            at=call.at,
-            assumed=timedelta(minutes=minutes),
-        )
-    except plans_of.DryRun as seen:
-        # A forecast may take a second, and others are served meanwhile.
-        return await asyncio.to_thread(plans.view, seen.draft, assumed_minutes=minutes, at=call.at)
+        await call.store.write(plans_of.dry_run, _wanted(call.body), policy=call.options.policy, at=call.at)
+    except plans_of.DryRun as dry:
+        assumed = timedelta(minutes=minutes)
+        draft = await call.store.read(plans_of.draft, dry.seen, at=call.at, assumed=assumed)
+    # A forecast may take a second, and others are served meanwhile.
+    return await asyncio.to_thread(plans.view, draft, assumed_minutes=minutes, at=call.at)
 
 
 def _wanted(asked: CreateJob) -> NewJob:

@@ -19,6 +19,7 @@ from domain.job import NewJob
 from domain.names import job_id as checked_job_id
 from domain.planner import Pace
 from storage import layout, orders, paces, targets
+from storage.lists import bound, ints
 from storage.millis import to_millis
 from storage.policy import Policy
 
@@ -26,14 +27,6 @@ from storage.policy import Policy
 LISTED: Final = 100
 #: How long an execution is assumed to take on a thing without a history.
 ASSUMED: Final = timedelta(minutes=5)
-
-
-class DryRun(Exception):
-    """Undoes the transaction, and carries what was seen in it."""
-
-    def __init__(self, draft: Draft) -> None:
-        super().__init__("a dry run leaves nothing behind")
-        self.draft = draft
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,23 +64,32 @@ class Draft:
     waves: Mapping[int, Named]
 
 
-def dry_run(
-    connection: Connection, job: NewJob, *, policy: Policy, at: datetime, assumed: timedelta = ASSUMED
-) -> NoReturn:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What only the transaction can tell that is rolled back: who would wait, and where."""
+
+    row: Any
+    pace: Pace
+    waiting: Sequence[Any]
+    new_things: int
+    barred: Sequence[str]
+
+
+class DryRun(Exception):
+    """Undoes the transaction, and carries what was seen in it."""
+
+    def __init__(self, seen: Seen) -> None:
+        super().__init__("a dry run leaves nothing behind")
+        self.seen = seen
+
+
+def dry_run(connection: Connection, job: NewJob, *, policy: Policy, at: datetime) -> NoReturn:
     """Raise ``DryRun``, or what creating this job would raise; ``AlreadyExists`` if it is there already."""
-    raise DryRun(draft(connection, job, policy=policy, at=at, assumed=assumed))
+    raise DryRun(look(connection, job, policy=policy, at=at))
 
 
-def draft(
-    connection: Connection,
-    job: NewJob,
-    *,
-    policy: Policy,
-    at: datetime,
-    assumed: timedelta = ASSUMED,
-    durations: Mapping[str, timedelta] | None = None,
-) -> Draft:
-    """Return the job that would be; the caller rolls back. ``durations`` (by name) instead of the history."""
+def look(connection: Connection, job: NewJob, *, policy: Policy, at: datetime) -> Seen:
+    """Write the job and return what is to be seen of it. The caller rolls back, and soon: all others wait."""
     orders.check_token(job.client_token)
     if job.job_id is not None:
         checked_job_id(job.job_id)
@@ -98,31 +100,48 @@ def draft(
     key = layout.lay_out(connection, job, policy=policy, at=at)
     registered = connection.execute(last).scalar_one() - before
     row = connection.execute(text(f"SELECT {paces.COLUMNS} FROM jobs WHERE id = :key"), {"key": key}).one()
-    waiting = connection.execute(_WAITING, {"job": key}).all()
-    known = _history(connection, key) if durations is None else {}
-    now = to_millis(at)
-    held = [each for each in waiting if each.quarantined_until is not None and each.quarantined_until > now]
+    return Seen(
+        row=row,
+        pace=paces.whole(connection, row, at=at),
+        waiting=connection.execute(_WAITING, {"job": key}).all(),
+        new_things=registered,
+        barred=targets.barred(connection, key, targets.of_job(connection, key)),
+    )
+
+
+def draft(
+    connection: Connection,
+    seen: Seen,
+    *,
+    at: datetime,
+    assumed: timedelta = ASSUMED,
+    durations: Mapping[str, timedelta] | None = None,
+) -> Draft:
+    """Add what its things have done, and have to do already. ``durations`` (by name) stand for the history."""
+    waiting, now = seen.waiting, to_millis(at)
+    keys = {"keys": bound(connection, [each.thing for each in waiting])}
+    known = _history(connection, keys) if durations is None else {}
+    held = {each.thing for each in waiting if (each.quarantined_until or 0) > now}
     pools: dict[tuple[int, str], list[timedelta]] = {}
+    by_wave: dict[int, list[str]] = {}
     for each in waiting:
-        if each not in held:
+        by_wave.setdefault(each.wave, []).append(each.name)
+        if each.thing not in held:
             takes = known.get(each.thing, assumed) if durations is None else durations[each.name]
             pools.setdefault((each.wave, each.zone), []).append(takes)
-    conflicts = connection.execute(_CONFLICTS, {"job": key}).all()
+    conflicts = connection.execute(text(_CONFLICTS.format(keys=ints(connection, "keys"))), keys).all()
     return Draft(
-        pace=paces.whole(connection, row, at=at),
+        pace=seen.pace,
         pools=pools,
         things=len(waiting),
-        new_things=registered,
+        new_things=seen.new_things,
         with_history=len(known),
-        excluded=_named(targets.barred(connection, key, targets.of_job(connection, key))),
+        excluded=_named(seen.barred),
         offline=_named([each.name for each in waiting if each.last_seen_at and not each.connected]),
-        quarantined=_named([each.name for each in held]),
-        conflicts=tuple(_conflict(each, row) for each in conflicts[:LISTED]),
+        quarantined=_named([each.name for each in waiting if each.thing in held]),
+        conflicts=tuple(_conflict(each, seen.row) for each in conflicts[:LISTED]),
         conflict_count=len(conflicts),
-        waves={
-            number: _named([each.name for each in waiting if each.wave == number])
-            for number in sorted({each.wave for each in waiting})
-        },
+        waves={number: _named(names) for number, names in sorted(by_wave.items())},
     )
 
 
@@ -131,21 +150,20 @@ _WAITING: Final = text(
     "FROM waiting w JOIN things t ON t.id = w.thing WHERE w.job = :job "
     "ORDER BY w.wave, w.zone, w.ready_at, w.thing"
 )
-_HISTORY: Final = text(
-    "SELECT w.thing, avg(e.last_updated_at - e.started_at) AS takes FROM waiting w "
-    "JOIN executions e ON e.thing = w.thing WHERE w.job = :job AND e.status = 'SUCCEEDED' "
-    "AND e.started_at IS NOT NULL GROUP BY w.thing"
+_HISTORY: Final = (
+    "SELECT e.thing, avg(e.last_updated_at - e.started_at) AS takes FROM {keys} k CROSS JOIN executions e "
+    "WHERE e.thing = k.v AND e.status = 'SUCCEEDED' AND e.started_at IS NOT NULL GROUP BY e.thing"
 )
-_CONFLICTS: Final = text(
-    "SELECT t.name, j.job_id, e.status, j.priority, j.exclusive_group FROM waiting w "
-    "JOIN executions e ON e.thing = w.thing JOIN things t ON t.id = w.thing JOIN jobs j ON j.id = e.job "
-    "WHERE w.job = :job AND e.status IN ('QUEUED', 'IN_PROGRESS') ORDER BY w.thing, e.id"
+_CONFLICTS: Final = (
+    "SELECT t.name, j.job_id, e.status, j.priority, j.exclusive_group FROM {keys} k "
+    "CROSS JOIN executions e JOIN things t ON t.id = e.thing JOIN jobs j ON j.id = e.job "
+    "WHERE e.thing = k.v AND e.status IN ('QUEUED', 'IN_PROGRESS') ORDER BY e.thing, e.id"
 )
 
 
-def _history(connection: Connection, key: int) -> dict[int, timedelta]:
+def _history(connection: Connection, keys: Mapping[str, Any]) -> dict[int, timedelta]:
     """Return how long things have taken for what they did before, on average."""
-    found = connection.execute(_HISTORY, {"job": key})
+    found = connection.execute(text(_HISTORY.format(keys=ints(connection, "keys"))), keys)
     return {row.thing: timedelta(milliseconds=round(row.takes)) for row in found}
 
 

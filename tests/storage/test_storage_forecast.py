@@ -131,6 +131,6 @@ def test_a_plan_without_failures_is_what_then_happens(count, rate, stage, schedu
 def rolled_back(connection: Any, job: NewJob, takes: dict[str, timedelta], *, at: Any) -> Any:
     """Look at the job that would be, and let it not have been."""
     with connection.begin_nested() as nested:
-        draft = plans.draft(connection, job, policy=AUTO, at=at, assumed=timedelta(), durations=takes)
+        seen = plans.look(connection, job, policy=AUTO, at=at)
         nested.rollback()
-    return draft
+    return plans.draft(connection, seen, at=at, durations=takes)
