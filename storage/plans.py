@@ -117,7 +117,7 @@ def draft(
     assumed: timedelta = ASSUMED,
     durations: Mapping[str, timedelta] | None = None,
 ) -> Draft:
-    """Add what its things have done, and have to do already. ``durations`` (by name) stand for the history."""
+    """Add what its things have done and must do already. ``durations`` (by name) stand for the history."""
     waiting, now = seen.waiting, to_millis(at)
     keys = {"keys": bound(connection, [each.thing for each in waiting])}
     known = _history(connection, keys) if durations is None else {}
