@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sync_store import AUTO, SyncStore
@@ -86,6 +87,7 @@ def configs(rate: Any, stage: Any, schedule: Any) -> dict[str, Any]:
     return {name: config for name, config in given_.items() if config is not None}
 
 
+@pytest.mark.timeout(300 * LONGER)
 @settings(max_examples=15 * LONGER, deadline=None)
 @given(
     count=st.integers(0, 25),

@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from invariants import check
@@ -50,6 +51,7 @@ def rule(action: dict[str, str]) -> dict[str, Any]:
     return {"abortConfig": {"criteriaList": [{**more, **action}]}}
 
 
+@pytest.mark.timeout(300 * LONGER)
 @settings(max_examples=10 * LONGER, deadline=None)
 @given(
     plans=st.lists(st.tuples(rates, st.none() | stages, schedules, retries, aborts), min_size=1, max_size=3),
