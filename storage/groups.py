@@ -17,7 +17,6 @@ from domain.query import parse
 from domain.registry import MAX_DEPTH, MAX_MEMBERS_A_CALL, Group, GroupStatus, Registration
 from domain.registry import time_zone as checked_time_zone
 from storage import departures, dynamic, membership
-from storage.departures import Departure, Kind
 from storage.lists import bound, ints
 from storage.millis import from_millis, to_millis
 from storage.nesting import ANCESTORS, DESCENDANTS
@@ -186,11 +185,7 @@ def delete(connection: Connection, name: str, *, expected_version: int | None = 
     child = connection.execute(inside, {"key": key}).scalar()
     if child is not None:
         raise Conflict(f"Thing group {name} still has the group {child} inside")
-    connection.execute(
-        text("UPDATE thing_groups SET sweep = :sweep, parent = NULL WHERE id = :key"),
-        {"key": key, "sweep": departures.DELETE},
-    )
-    departures.begin(connection, Departure(Kind.GROUP, key), at=at)
+    membership.dissolve(connection, key, at=at)
 
 
 def add(connection: Connection, name: str, things: Sequence[str], *, policy: Policy, at: datetime) -> int:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Connection, text
 
 from storage import departures, waiting
+from storage.departures import Departure, Kind
 from storage.lists import bound, ints
 from storage.nesting import ANCESTORS
 from storage.tables import OPEN_SQL
@@ -23,11 +24,11 @@ _COVERED: Final = (
     'EXISTS (SELECT 1 FROM job_targets x WHERE x.job = :job AND {kind} AND (x.thing = k.v OR x."group" IN '
     "(SELECT u.id FROM up u WHERE u.thing = k.v)))"
 )
-#: Every group a thing is in, directly or through one inside.
+#: Every group a thing is in, directly or through one inside; one that is being deleted holds nobody.
 _UP: Final = (
     'WITH RECURSIVE up(thing, id) AS (SELECT m.thing, m."group" FROM {keys} k CROSS JOIN '
-    "group_members m WHERE m.thing = k.v UNION SELECT u.thing, g.parent FROM up u "
-    "JOIN thing_groups g ON g.id = u.id WHERE g.parent IS NOT NULL) "
+    "group_members m JOIN thing_groups d ON d.id = m.\"group\" WHERE m.thing = k.v AND d.sweep = '' "
+    "UNION SELECT u.thing, g.parent FROM up u JOIN thing_groups g ON g.id = u.id WHERE g.parent IS NOT NULL) "
 )
 
 
@@ -86,8 +87,7 @@ def leave(connection: Connection, group: int, things: Sequence[int], *, at: date
 
     They are no members any more when this returns; of thousands, the clock ends what they have left.
     """
-    barring = [job for job in _followers(connection, group) if _excludes(connection, job)]
-    before = {job: set(_uncovered(connection, job, things)) for job in barring}
+    before = _barred(connection, group, things)
     gone = connection.execute(
         text(
             'DELETE FROM group_members WHERE "group" = :group '
@@ -97,10 +97,36 @@ def leave(connection: Connection, group: int, things: Sequence[int], *, at: date
     )
     left = list(gone.scalars())
     departures.leave(connection, left, at=at)
-    for job, outside in before.items():
-        # Who leaves an excluded group may be a target again.
-        _wait(connection, job, sorted(outside - set(_uncovered(connection, job, things))))
+    _take_back(connection, before, things)
     return len(left)
+
+
+def dissolve(connection: Connection, group: int, *, at: datetime) -> None:
+    """Let everybody leave a group, which then is no more; it lies in no other and holds nobody at once.
+
+    Of thousands, the clock ends what they have left; the group is there until that is done.
+    """
+    found = connection.execute(text('SELECT thing FROM group_members WHERE "group" = :key'), {"key": group})
+    members = list(found.scalars())
+    before = _barred(connection, group, members)
+    connection.execute(
+        text("UPDATE thing_groups SET sweep = :sweep, parent = NULL WHERE id = :key"),
+        {"key": group, "sweep": departures.DELETE},
+    )
+    departures.begin(connection, Departure(Kind.GROUP, group), at=at)
+    _take_back(connection, before, members)
+
+
+def _barred(connection: Connection, group: int, things: Sequence[int]) -> dict[int, set[int]]:
+    """Return which of the things are no targets now of the jobs that exclude something and heed the group."""
+    barring = [job for job in _followers(connection, group) if _excludes(connection, job)]
+    return {job: set(_uncovered(connection, job, things)) for job in barring}
+
+
+def _take_back(connection: Connection, before: Mapping[int, set[int]], things: Sequence[int]) -> None:
+    """Let those be targets again whom nothing excludes any more."""
+    for job, outside in before.items():
+        _wait(connection, job, sorted(outside - set(_uncovered(connection, job, things))))
 
 
 def _uncovered(connection: Connection, job: int, things: Sequence[int]) -> list[int]:

@@ -204,6 +204,8 @@ _ORPHANED = (
     f"held(job, thing) AS (SELECT job, thing FROM executions WHERE status IN {PENDING} UNION "
     "SELECT job, thing FROM waiting) SELECT h.job, h.thing FROM held h JOIN jobs j ON j.id = h.job "
     "JOIN things t ON t.id = h.thing WHERE j.target_selection = 'CONTINUOUS' AND t.sweep = '' "
+    'AND h.thing NOT IN (SELECT m.thing FROM group_members m JOIN thing_groups g ON g.id = m."group" '
+    "WHERE g.sweep <> '') "
     "AND j.status IN ('IN_PROGRESS', 'SCHEDULED', 'PAUSED', 'WAITING_FOR_APPROVAL') "
     "AND NOT EXISTS (SELECT 1 FROM job_targets x WHERE x.job = h.job AND NOT x.excluded "
     'AND (x.thing = h.thing OR x."group" IN (SELECT u.id FROM up u WHERE u.thing = h.thing)))'

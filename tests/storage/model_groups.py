@@ -49,15 +49,12 @@ class Groups:
     def named(self, names: set[str]) -> set[int]:
         return {self.circles[name].key for name in names}
 
-    def inside(self, job: Work, device: Device, *, leaving: bool) -> bool:
+    def covers(self, job: Work, device: Device) -> bool:
         return device.key in job.things or any(
             circle.around & job.groups
             for circle in self.circles.values()
-            if device.key in circle.members and (leaving or not circle.deleting)
+            if device.key in circle.members and not circle.deleting
         )
-
-    def covers(self, job: Work, device: Device) -> bool:
-        return self.inside(job, device, leaving=False)
 
     def followers(self, circle: Circle) -> list[Work]:
         return [

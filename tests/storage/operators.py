@@ -25,7 +25,7 @@ from storage import departures, executions, groups, jobs, rollouts, sweeps, thin
 THINGS = [f"t{n}" for n in range(6)]
 some_thing = st.sampled_from(THINGS)
 some_things = st.lists(some_thing, min_size=1, max_size=6, unique=True)
-some_job = st.sampled_from(["a", "b", "c"])
+some_job = st.sampled_from(["a", "b", "c", "d"])
 some_group = st.sampled_from(["g", "h"])
 #: Mostly one that is there.
 some_run = st.integers(0, 30) | st.integers(0, 30) | st.integers(0, 30) | st.tuples(some_job, some_thing)
@@ -51,6 +51,7 @@ class Operators(RuleBasedStateMachine):
         self.join("h", THINGS[:2])
         self.create(job="a", names=THINGS[1:5], group=None, continuous=False, minutes=2, exclusive="x")
         self.create(job="b", names=THINGS[:1], group="g", continuous=True, minutes=None, exclusive="x")
+        self.create(job="c", names=THINGS[5:], group="h", continuous=True, minutes=None)
         for thing in ("t1", "t2"):
             self.store.ask(thing, "start-next")
             self.model.start(self.model.visible(self.model.devices[thing])[0], "IN_PROGRESS", None, None)
@@ -255,7 +256,7 @@ class Operators(RuleBasedStateMachine):
         for device in self.register(names):
             for work in self.model.followers(circle):
                 idle = not any(r.pending for r in self.model.of(work, device))
-                if idle and not self.model.inside(work, device, leaving=True):
+                if idle and not self.model.covers(work, device):
                     work.waiting.add(device.key)
             circle.members.add(device.key)
 

@@ -343,3 +343,15 @@ async def test_a_job_made_while_its_group_goes_has_all_or_is_refused(
             assert (await real_store.read(jobs.get, f"j{number}")).counts[ends] == 20
         else:
             assert isinstance(outcome, UnknownTarget)
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("excluded", ["g", "around"])
+def test_whom_a_deleted_group_has_kept_out_comes_in(followed: SyncStore, excluded: str) -> None:
+    followed.group("all", *names("t", 20))
+    followed.create("k", "all", continuous=True, excluded_targets=(f"thinggroup/{excluded}",))
+    assert followed.job("k").counts[Status.QUEUED] == 0
+    delete_group(followed)
+    followed.tick()
+    assert followed.job("k").counts[Status.QUEUED] == 20
+    assert followed.job("j").counts[Status.REMOVED] == 20
