@@ -138,7 +138,7 @@ def _over_members(connection: Connection, group: _Group, done: Pass, at: datetim
     keys = list(members.scalars())
     facts = _facts(connection, keys)
     gone = [key for key in keys if key not in facts or not matches(group.query, facts[key])]
-    membership.leave(connection, group.key, gone, at=at)
+    _leave(connection, group.key, gone, at=at)
     if len(keys) < CHUNK:
         return done._replace(over="things", after="")
     return done._replace(after=str(keys[-1]))
@@ -173,7 +173,7 @@ def follow(
     for group, met in wanted.items():
         _follow_in(connection, group, sorted(met - members[group]), at=at)
     for group, met in wanted.items():
-        membership.leave(connection, group, sorted(members[group] - met), at=at)
+        _leave(connection, group, sorted(members[group] - met), at=at)
 
 
 def _follow_in(connection: Connection, group: int, things: Sequence[int], *, at: datetime) -> None:
@@ -193,6 +193,11 @@ def _join(connection: Connection, group: int, things: Sequence[int], *, at: date
     if things:
         departures.settle(connection, things, at=at)
         membership.join(connection, group, things, at=at)
+
+
+def _leave(connection: Connection, group: int, things: Sequence[int], *, at: datetime) -> None:
+    if things:
+        membership.leave(connection, group, things, at=at)
 
 
 def _groups(connection: Connection) -> list[_Group]:
