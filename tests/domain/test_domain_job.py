@@ -8,8 +8,8 @@ import pytest
 from domain import job as rules
 from domain.errors import InvalidRequest, WrongJobState
 from domain.execution import Status
-from domain.job import OPEN, JobStatus, TargetSelection
-from domain.planner import Complete, Expire, Open, Pace, Release, Sweep, plan
+from domain.job import JobStatus, TargetSelection
+from domain.planner import Become, Complete, Expire, Pace, Pool, Release, Sweep, plan
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 COUNTS = [{}, {Status.SUCCEEDED: 2}, {Status.QUEUED: 1}, {Status.IN_PROGRESS: 1}, {Status.QUEUED: 0}]
@@ -68,35 +68,22 @@ def test_the_plan_names_exactly_what_is_due_in_a_fixed_order(
             status=status,
             target_selection=selection,
             waiting=waiting,
+            pools=(Pool(0, ""),) if waiting else (),
             sweeping=sweeping,
             next_deadline_at=deadline,
         )
         found = plan(pace, counts, NOW)
-        is_open, ends = status in OPEN, selection == "SNAPSHOT" and not waiting and not pending(counts)
+        goes_on = status in OPEN - {"PAUSED"}
+        ends = selection == "SNAPSHOT" and not waiting and not pending(counts)
         expected = [
             *([Sweep()] if sweeping else []),
             *([Expire()] if deadline == NOW else []),
-            *([Open()] if status == "SCHEDULED" else []),
-            *([Release(3)] if is_open and waiting else []),
-            *([Complete()] if is_open and ends else []),
+            *([Become(JobStatus.IN_PROGRESS)] if goes_on and status != "IN_PROGRESS" else []),
+            *([Release(3, None, ((0, ""),))] if goes_on and waiting else []),
+            *([Complete()] if goes_on and ends else []),
         ]
         assert list(found.actions) == expected
         assert plan(pace, counts, NOW) == found
-
-
-def test_a_time_out_of_a_job_is_one_to_ten_thousand_and_eighty_minutes() -> None:
-    for minutes in (1, 10080):
-        config = rules.timeout_config({"inProgressTimeoutInMinutes": minutes})
-        assert rules.in_progress_limit(config) == timedelta(minutes=minutes)
-    for nothing in (None, {}):
-        assert rules.in_progress_limit(rules.timeout_config(nothing)) is None
-    bad = [0, -1, 10081, 1.0, "1", True, None, [], 10**1000]
-    for config in [{"inProgressTimeoutInMinutes": minutes} for minutes in bad]:
-        with pytest.raises(InvalidRequest, match="inProgressTimeoutInMinutes"):
-            rules.timeout_config(config)
-    for config in ([], "x", 5, {"inProgressTimeoutInMinutes": 5, "more": 1}, {"more": 1}):
-        with pytest.raises(InvalidRequest, match="timeoutConfig"):
-            rules.timeout_config(config)
 
 
 def test_texts_have_2028_characters_and_no_control_characters() -> None:
