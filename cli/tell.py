@@ -102,6 +102,7 @@ def _entry(entry: object) -> str:
 
 def _is_deep(value: object) -> bool:
     """Tell whether a value takes lines of its own."""
-    return isinstance(value, Mapping) or (
-        isinstance(value, list) and any(isinstance(entry, Mapping) for entry in value)
-    )
+    if isinstance(value, list):
+        # So do sentences, which would run into one another.
+        return any(isinstance(entry, Mapping) or (isinstance(entry, str) and " " in entry) for entry in value)
+    return isinstance(value, Mapping)

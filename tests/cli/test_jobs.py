@@ -177,6 +177,7 @@ def test_a_plan_and_an_explanation_are_shown_whatever_their_members(site, tmp_pa
     assert json.loads(site.says("explain", "j", "lamp", "--json"))["reasons"]
     (tmp_path / "plan.json").write_text(json.dumps({**NEW, "jobId": "planned"}))
     assert ["things", "2"] in rows(site.says("plan", str(tmp_path / "plan.json")))
+    assert "  - things begin as soon as they are told" in site.says("plan", str(tmp_path / "plan.json"))
     assert site.run("show", "planned").exit_code == 1
 
 
