@@ -47,6 +47,9 @@ class Scheduler:
         self._woken = asyncio.Event()
         self._next: datetime | None = None
         self._troubled = False
+        #: Jobs that could not be acted on: left out until then, so that they take no one's place.
+        self._failing: set[int] = set()
+        self._until = 0.0
         self.last_tick_at: datetime | None = None
 
     def wake(self) -> None:
@@ -72,7 +75,7 @@ class Scheduler:
     @property
     def pause(self) -> float:
         """Return how many seconds to sleep if nobody wakes the clock."""
-        least = RETRY if self._troubled else 0.02
+        least = RETRY if self._troubled or self._failing else 0.02
         if self._next is None:
             return POLL
         return min(POLL, max(least, (self._next - self._clock()).total_seconds()))
@@ -89,7 +92,9 @@ class Scheduler:
         await self._move_timers()
         at = self._clock()
         done = 0
-        items = await self._store.read(agenda.due, at=at)
+        if time.monotonic() >= self._until:
+            self._failing.clear()
+        items = await self._store.read(agenda.due, but=frozenset(self._failing), at=at)
         while items:
             taken = await self._act_on(items, at)
             done += sum(taken)
@@ -129,7 +134,8 @@ class Scheduler:
                 raise
             except Exception:
                 log.exception("a job could not be acted on; it is tried again", job=item.job_key)
-                self._troubled = True
+                self._failing.add(item.job_key)
+                self._until = time.monotonic() + RETRY
                 return [*taken, 0]
         return taken
 

@@ -36,8 +36,8 @@ def expire(
     # By way of the earliest deadlines: their index is as small as what has one, the job's is not.
     entries = rows.select(
         connection,
-        f"e.job IN (SELECT v FROM {ints(connection, 'jobs')} k) AND e.id IN (SELECT id FROM executions "
-        "WHERE deadline_at IS NOT NULL AND deadline_at <= :now ORDER BY deadline_at LIMIT :limit)",
+        "e.id IN (SELECT id FROM executions WHERE deadline_at IS NOT NULL AND deadline_at <= :now "
+        f"AND +job IN (SELECT v FROM {ints(connection, 'jobs')} k) ORDER BY deadline_at LIMIT :limit)",
         {"jobs": bound(connection, job_keys), "now": to_millis(at), "limit": limit},
     )
     sweeps.end(connection, entries, Status.TIMED_OUT, Cause.TIMEOUT, quarantine=quarantine, at=at)

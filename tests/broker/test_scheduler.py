@@ -5,7 +5,7 @@ from sqlalchemy import Connection, text
 
 from broker.scheduler import RETRY
 from domain.topics import Topics
-from storage import executions, groups, jobs, rollouts, sweeps
+from storage import executions, expiry, groups, jobs, rollouts, sweeps
 from storage.policy import Policy
 
 
@@ -114,3 +114,23 @@ async def test_a_job_that_cannot_be_acted_on_keeps_nobody_waiting_and_is_not_tri
     assert await engine.scheduler.tick() == 1
     assert (await engine.store.read(executions.get, "good", "b")).status == "TIMED_OUT"
     assert engine.scheduler.pause >= RETRY
+
+
+async def test_a_job_that_cannot_be_acted_on_takes_nobodys_place_with_many_executions(engine: Engine) -> None:
+    await engine.job("bad", *(f"b{number}" for number in range(expiry.CHUNK)), inProgressTimeoutInMinutes=1)
+    await engine.job("good", "a", inProgressTimeoutInMinutes=1)
+
+    def damage(connection: Connection) -> None:
+        begun = (
+            "UPDATE executions SET status = 'IN_PROGRESS', deadline_at = :at, in_progress_deadline_at = :at"
+        )
+        connection.execute(text(begun), {"at": int(engine.now.timestamp() * 1000)})
+        connection.execute(text("UPDATE executions SET deadline_at = deadline_at + 1 WHERE job = 2"))
+        connection.execute(text("UPDATE jobs SET queued = 0, in_progress = queued"))
+        connection.execute(text("UPDATE jobs SET pacing = 'damaged' WHERE job_id = 'bad'"))
+
+    await engine.store.write(damage)
+    engine.later(minutes=1)
+    assert await engine.scheduler.tick() == 0
+    assert await engine.scheduler.tick() == 1
+    assert (await engine.store.read(executions.get, "good", "a")).status == "TIMED_OUT"
