@@ -14,6 +14,7 @@ from domain.execution import Status
 from domain.job import JobStatus, TargetSelection
 from storage import (
     agenda,
+    departures,
     events,
     executions,
     groups,
@@ -25,11 +26,14 @@ from storage import (
     things,
     tokens,
 )  # fmt: skip
+from storage.departures import Departure, Kind
 
 SMALL, LARGE = 200, 2000
 
 #: Their entries are what is to be done, not what exists.
-WORK_LISTS = ("ix_things_dirty", "ix_jobs_look_at", "ix_executions_due")
+WORK_LISTS = (
+    "ix_things_dirty", "ix_jobs_look_at", "ix_executions_due", "ix_things_sweep", "ix_thing_groups_sweep",
+)  # fmt: skip
 TABLES = (
     "executions", "execution_events", "things", "jobs", "job_targets", "group_members", "thing_groups",
     "waiting", "tokens", "templates",
@@ -138,14 +142,49 @@ WALKS: dict[str, Callable[[Crowd], Any]] = {
     "a thing joins": lambda s: s.do(groups.add, "few", ["t50", "t51"], policy=AUTO, at=s.now),
     "a thing leaves": lambda s: s.do(groups.remove, "few", ["t7"], at=s.now),
     "a group is deleted": lambda s: s.do(groups.delete, "g4", at=s.now),
+    "a piece of a group that goes": lambda s: depart(s, Kind.GROUP, s.do(groups.key_of, "all")),
+    "a piece of what leavers have left": lambda s: depart(s, Kind.LEAVERS, 0),
+    "a piece of what a deleted thing has left": lambda s: depart(s, Kind.THING, s.do(things.key_of, "t1")),
     "templates": lambda s: s.middle(templates.page),
     "a piece of a rollout": lambda s: s.do(rollouts.release, s.job_key("waits"), limit=20, at=s.now),
 }
+
+
+def depart(store: Crowd, kind: Kind, key: int) -> None:
+    """Look for what departs, and do a small piece of it."""
+    assert Departure(kind, key) in store.do(departures.due)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(departures, "CHUNK", 20)
+        assert store.do(departures.go_on, Departure(kind, key), at=store.now)
+
+
 #: What a walk needs before it is looked at.
 BEFORE: dict[str, Callable[[Crowd], Any]] = {
     "a piece of a sweep": lambda s: s.do(sweep_later, s.job_key("wide")),
     "a piece of a rollout": lambda s: (s.create("waits", "t1"), s.do(wait, s.job_key("waits"))),
+    "a piece of a group that goes": lambda s: (follow(s), mark(s, "thing_groups", "DELETE")),
+    "a piece of what leavers have left": lambda s: (
+        follow(s),
+        s.do(lambda c: c.exec_driver_sql("DELETE FROM group_members")),
+        mark(s, "things", "LEAVE"),
+    ),
+    "a piece of what a deleted thing has left": lambda s: (
+        [s.create(f"one{n}", "t1", document=json.dumps({"one": n})) for n in range(30)],
+        mark(s, "things", "DELETE"),
+    ),
 }
+
+
+def follow(store: Crowd) -> None:
+    """Let a continuous job follow the large group, and release it."""
+    store.create("follows", "thinggroup/all", continuous=True)
+    store.finish_rollout("follows")
+
+
+def mark(store: Crowd, table: str, word: str) -> None:
+    """Put the large group, the thing of many jobs, or everybody who has left down as departing."""
+    where = {"DELETE": "name IN ('all', 't1')", "LEAVE": "true"}[word]
+    store.do(lambda c: c.exec_driver_sql(f"UPDATE {table} SET sweep = '{word}' WHERE {where}"))
 
 
 def sweep_later(connection, job: int) -> None:
