@@ -76,11 +76,12 @@ async def test_who_joins_without_a_value_hears_nothing_of_the_job_and_goes_on_wi
 
 
 async def test_who_comes_back_is_not_told_of_work_whose_document_is_lost(server: Whole):
+    first = await server.thing("t1")
     await server.write(things.update, "t1", attributes={"model": "m"})
     await server.job("lost", "t1", document='{"m": "${thingjobs:thing:attributes.model}"}')
-    await server.job("next", "t1")
-    first = await server.thing("t1")
     assert (await next_told(first))["jobDocument"] == {"m": "m"}
+    await server.job("next", "t1")
+    await server.settled()
     await server.write(things.update, "t1", attributes={})
     await first.device.close()
     again = await server.thing("t1")
