@@ -4,7 +4,7 @@ import pytest
 from http_door import opened
 
 from domain.registry import Registration
-from storage import tokens
+from storage import departures, tokens
 from storage.policy import Policy
 
 ARN = "arn:aws:iot:us-east-1:123456789012"
@@ -173,3 +173,21 @@ def test_strict_registration_holds_for_groups_and_for_continuous_jobs_too(tmp_pa
         associated = door("PUT", f"/jobs/{job}/associate", {"targets": ["t"]})
         assert (associated.status, "'t'" in associated.error) == (422, True)
         assert door.ok("GET", "/things")["things"] == []
+
+
+def test_a_large_group_is_shown_on_its_way_out_and_refuses_what_would_hold_it(door, monkeypatch):
+    monkeypatch.setattr(departures, "CHUNK", 1)
+    monkeypatch.setattr(departures, "AT_ONCE", 1)
+    door.ok("POST", "/thing-groups", {"thingGroupName": "g"})
+    door.ok("PUT", "/thing-groups/g/things", {"things": ["t1", "t2", "t3"]})
+    door.ok("DELETE", "/thing-groups/g")
+    assert door.ok("GET", "/thing-groups/g")["thingGroup"]["status"] == "DELETION_IN_PROGRESS"
+    for method, path, body in (
+        ("POST", "/thing-groups", {"thingGroupName": "g"}),
+        ("PUT", "/thing-groups/g", {"description": "d"}),
+        ("PUT", "/thing-groups/g/things", {"things": ["t4"]}),
+        ("DELETE", "/thing-groups/g", None),
+    ):
+        refused = door(method, path, body)
+        assert refused.status == 409
+        assert "g is being deleted; its name is free again when that is done" in str(refused.body)

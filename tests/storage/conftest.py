@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 from invariants import check
-from sync_store import SyncStore
+from sync_store import SyncStore, names
 
+from storage import departures
 from storage.store import Store
 
 
@@ -24,3 +25,19 @@ async def real_store(tmp_path: Path) -> AsyncIterator[Store]:
     store = Store.open(tmp_path / "data")
     yield store
     await store.close()
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make pieces small, so that few things are many."""
+    monkeypatch.setattr(departures, "CHUNK", 4)
+    monkeypatch.setattr(departures, "AT_ONCE", 2)
+
+
+@pytest.fixture
+def followed(store: SyncStore) -> SyncStore:
+    """A continuous job that twenty members of a group have, and a group around it that another follows."""
+    store.group("around")
+    store.group("g", *names("t", 20), parent="around")
+    store.create("j", "thinggroup/g", continuous=True)
+    return store
