@@ -29,6 +29,9 @@ schemathesis.openapi.format(
     "detail-text", st.text(PLAIN | st.sampled_from("\t\n\r"), min_size=1, max_size=100)
 )
 schemathesis.openapi.format("json-object", DOCUMENTS.map(json.dumps))
+schemathesis.openapi.format(
+    "values-csv", st.sampled_from(["thingName", "thingName,a\r\n", "thingName,a,b\n"])
+)
 schemathesis.openapi.format("iana-time-zone", st.sampled_from(sorted(available_timezones())))
 schemathesis.openapi.format("time-zone-or-thing", st.sampled_from(["thing", *sorted(available_timezones())]))
 schemathesis.openapi.format(
@@ -73,6 +76,16 @@ def times_fit(config, selection):
     return in_order and behaves and (not config.get("maintenanceWindows") or selection == "CONTINUOUS")
 
 
+def names_nothing_unknown(body):
+    """Values are for things there are, parameters for the document, a version is a template's."""
+    things = body.get("thingValues")
+    return not (
+        (isinstance(body.get("parameters"), dict) and body["parameters"])
+        or (isinstance(things, dict) and things.get("things"))
+        or (body.get("templateVersion") is not None and "jobTemplateId" not in body)
+    )
+
+
 @schemathesis.hook
 def filter_query(context, query):
     """What OpenAPI cannot say: these two come together, a query comes alone, no digest is right by chance."""
@@ -88,6 +101,8 @@ def filter_body(context, body):
     """What JSON Schema cannot say: groups exist, templates agree, details make ten pairs, times fit."""
     if not isinstance(body, dict):
         return True
+    if not names_nothing_unknown(body):
+        return False
     if not retries_fit(body.get("jobExecutionsRetryConfig"), update="targets" not in body):
         return False
     if not times_fit(body.get("schedulingConfig"), body.get("targetSelection")):

@@ -7,7 +7,7 @@ import pytest
 
 from broker.embedded.limits import Limits
 from cli.settings import Settings
-from domain import details, documents, errors, messages
+from domain import details, documents, errors, messages, substitution
 from domain.execution import RULES, TERMINAL, Cause, Status
 from domain.explain import Why
 from domain.job import STEERING, JobStatus
@@ -131,3 +131,13 @@ def test_the_table_of_settings_lists_each_one_with_its_default():
         assert default == ("" if value is None else str(value).lower() if value is False else str(value)), (
             name
         )
+
+
+def test_the_table_of_placeholders_lists_each_kind_and_when_it_is_filled_in():
+    page = (ROOT / "docs" / "documents.md").read_text(encoding="utf-8")
+    table = rows(section(page, "Placeholders"))
+    listed: dict[str, set[str]] = {}
+    for spelled, _, when in table[1:]:
+        kind = re.fullmatch(r"`\$\{((?:aws:iot|thingjobs):[a-z0-9-]+):.+\}`", spelled)[1]
+        listed.setdefault(kind, set()).add(when)
+    assert listed == {kind.value: {rule.moment.value} for kind, rule in substitution.RULES.items()}
