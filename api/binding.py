@@ -106,7 +106,7 @@ def _respond(answer: Answer, route: Route) -> web.Response:
         headers["Location"] = route.location.format_map(answer.model_dump())
     return web.Response(
         status=answer.http_status,
-        body=answer.model_dump_json().encode(),
+        body=answer.model_dump_json(exclude=set(answer.left_out)).encode(),
         content_type="application/json",
         headers=headers,
     )

@@ -38,10 +38,10 @@ from storage import plans as plans_of
 
 async def create(call: Call[CreateQuery, CreateJob]) -> JobCreated:
     if call.query.dry_run:
-        return JobCreated(created=False, plan=await _plan(call))
+        return JobCreated(created=False, job_id=None, job_arn=None, plan=await _plan(call))
     wanted, policy = _wanted(call.body), call.options.policy
     job = await call.store.write(jobs.create, wanted, policy=policy, actor=call.actor, at=call.at)
-    return JobCreated(job_id=job.job_id, job_arn=call.options.arns.job(job.job_id))
+    return JobCreated(created=True, job_id=job.job_id, job_arn=call.options.arns.job(job.job_id))
 
 
 async def _plan(call: Call[CreateQuery, CreateJob]) -> PlanView:

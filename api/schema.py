@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import computed_field
+from pydantic import ConfigDict, computed_field
 
 from api.fields import Time
 from api.plan_schema import PlanView
@@ -44,10 +44,16 @@ class Updated(Answer):
 class JobCreated(Answer):
     """The job is there, under this id; after a dry run it is not, and there is its plan instead."""
 
-    created: bool = True
-    job_id: str | None = None
-    job_arn: str | None = None
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
+
+    created: bool
+    job_id: str | None
+    job_arn: str | None
     plan: PlanView | None = None
+
+    @property
+    def left_out(self) -> frozenset[str]:
+        return frozenset({"plan"} if self.plan is None else ())
 
 
 class TemplateCreated(Answer):

@@ -46,6 +46,11 @@ class Answer(BaseModel):
     binary: ClassVar[bool] = False
 
     @property
+    def left_out(self) -> frozenset[str]:
+        """Return the members that this answer does without; the description must not promise them."""
+        return frozenset()
+
+    @property
     def http_status(self) -> int:
         return 200
 
