@@ -98,7 +98,8 @@ class Budget(Config):
         return self.count if self.count is not None else int((self.percent or 0) * things / 100 + 1e-9)
 
 
-_Code = Annotated[str, StringConstraints(pattern="^[ -~]{1,64}$")]
+_CODE_PATTERN: Final = "^[ -~]{1,64}$"
+_Code = Annotated[str, StringConstraints(pattern=_CODE_PATTERN)]
 _Class = Annotated[FailureClass, Field(strict=False)]
 
 
@@ -110,7 +111,14 @@ class RetryPolicyConfig(Config):
 
     retryable: ClassRetries | None = None
     busy: ClassRetries | None = None
-    codes: Annotated[dict[_Code, _Class], Field(max_length=MOST_CODES, default_factory=dict)]
+    codes: Annotated[
+        dict[_Code, _Class],
+        Field(
+            max_length=MOST_CODES,
+            default_factory=dict,
+            json_schema_extra={"propertyNames": {"pattern": _CODE_PATTERN}},
+        ),
+    ]
     budget: Budget | None = None
 
     def of(self, kind: FailureClass) -> ClassRetries | None:
