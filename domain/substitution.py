@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from domain.documents import MAX_BYTES
@@ -86,6 +87,8 @@ class Unfilled(Enum):
 
 KEEP: Final = Unfilled.KEEP
 Resolver = Callable[[Placeholder], object]
+#: A string of the document, taken apart.
+_String = tuple[str | Placeholder, ...]
 
 #: Whatever else begins with a dollar sign is none of ours.
 _OPENING: Final = re.compile(r"\$\{(?:aws:iot|thingjobs):")
@@ -104,7 +107,8 @@ def placeholders(document: str) -> list[Placeholder]:
 
     Raises ``InvalidRequest`` for one that is unknown or malformed, or stands in the name of a member.
     """
-    return [piece for _, pieces in _strings(document) for piece in pieces if isinstance(piece, Placeholder)]
+    strings = [part for part in _parts(document) if not isinstance(part, str)]
+    return [piece for string in strings for piece in string if isinstance(piece, Placeholder)]
 
 
 def parameters_named(document: str) -> set[str]:
@@ -117,6 +121,9 @@ def fill_parameters(document: str, values: Mapping[str, object]) -> str:
 
     A value may hold placeholders of later; one of a parameter in it is refused, since it would stay a hole.
     """
+
+    if not parameters_named(document) and (not is_plain(document) or not placeholders(document)):
+        return document
 
     def resolve(placeholder: Placeholder) -> object:
         return values[placeholder.name] if RULES[placeholder.kind].moment is Moment.CREATION else KEEP
@@ -133,12 +140,10 @@ def fill(document: str, resolve: Resolver) -> str:
 
     What has no placeholder stays to the letter. Values are not looked at again.
     """
-    filled, end = [], 0
-    for string, pieces in _strings(document):
-        values = [piece if isinstance(piece, str) else resolve(piece) for piece in pieces]
-        filled += [document[end : string.start()], _written(pieces, values)]
-        end = string.end()
-    return "".join((*filled, document[end:]))
+    return "".join(
+        part if isinstance(part, str) else _written(part, [_value(piece, resolve) for piece in part])
+        for part in _parts(document)
+    )
 
 
 def deliver(document: str, resolve: Resolver) -> str:
@@ -155,20 +160,29 @@ def text_of(value: object) -> str:
     return value if isinstance(value, str) else _json(value)
 
 
-def _strings(document: str) -> Iterator[tuple[re.Match[str], list[str | Placeholder]]]:
-    """Find the strings that hold placeholders, taken apart."""
+@lru_cache(maxsize=64)
+def _parts(document: str) -> tuple[str | _String, ...]:
+    """Take a document apart, once for all the things it is for: text, and strings with placeholders."""
+    found: list[str | _String] = []
+    end = 0
     for string in _STRINGS.finditer(document):
         # A dollar sign may be escaped as every character.
         if "$" not in string[0] and "\\u" not in string[0]:
             continue
-        pieces = list(_pieces(json.loads(string[0])))
+        pieces = tuple(_pieces(json.loads(string[0])))
         if not any(isinstance(piece, Placeholder) for piece in pieces):
             continue
         if string[1]:
             raise InvalidRequest(
                 f"document has a placeholder in the name {string[0][:64]}; they may stand in values only"
             )
-        yield string, pieces
+        found += [document[end : string.start()], pieces]
+        end = string.end()
+    return (*found, document[end:])
+
+
+def _value(piece: str | Placeholder, resolve: Resolver) -> object:
+    return piece if isinstance(piece, str) else resolve(piece)
 
 
 def _pieces(text: str) -> Iterator[str | Placeholder]:
@@ -187,7 +201,7 @@ def _pieces(text: str) -> Iterator[str | Placeholder]:
         yield text[end:]
 
 
-def _written(pieces: list[str | Placeholder], values: list[object]) -> str:
+def _written(pieces: _String, values: Sequence[object]) -> str:
     first = pieces[0]
     alone = len(pieces) == 1 and isinstance(first, Placeholder) and values[0] is not KEEP
     if alone and isinstance(first, Placeholder) and RULES[first.kind].typed:

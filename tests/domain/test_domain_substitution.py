@@ -108,6 +108,18 @@ def test_parameters_are_filled_in_and_what_comes_later_stays():
     assert filled == '{"a":"1 ${thingjobs:thing:name}","b":"${aws:iot:package:p}"}'
 
 
+@pytest.mark.parametrize(
+    "document", ['{ "a" : "\\u00e9\\/${thingjobs:thing:name}" }', '{"a":"\\u00e9 \\u0024{HOME}"}', "{ }"]
+)
+def test_a_job_without_parameters_keeps_its_document_to_the_letter(document):
+    assert fill_parameters(document, {}) == document
+
+
+def test_what_is_filled_in_later_can_be_seen_in_what_a_job_keeps():
+    kept = fill_parameters('{"a":"\\u0024{thingjobs:thing:name}"}', {})
+    assert (kept, is_plain(kept)) == ('{"a":"${thingjobs:thing:name}"}', False)
+
+
 def test_a_value_may_hold_what_is_filled_in_later_but_no_parameter():
     link = "${thingjobs:artifact:fw-2.bin}"
     assert fill_parameters(spelled('{"url":"TYPED"}'), {"x": link}) == spelled('{"url":"TYPED"}').replace(
