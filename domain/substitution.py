@@ -121,7 +121,6 @@ def fill_parameters(document: str, values: Mapping[str, object]) -> str:
 
     A value may hold placeholders of later; one of a parameter in it is refused, since it would stay a hole.
     """
-
     if not parameters_named(document) and (not is_plain(document) or not placeholders(document)):
         return document
 

@@ -35,6 +35,7 @@ def check(store: SyncStore) -> None:
     nothing(store, "what no target of a continuous job covers, and no sweep is for it", _ORPHANED)
     nothing(store, "two of one exclusive group at work on one thing", _AT_ONCE)
     nothing(store, "work in a zone that its job knows nothing of", _NOWHERE)
+    nothing(store, "values for no job", "SELECT job FROM job_values WHERE job NOT IN (SELECT id FROM jobs)")
 
 
 def nothing(store: SyncStore, what: str, statement: str) -> None:
