@@ -36,8 +36,11 @@ WORK_LISTS = (
 )  # fmt: skip
 TABLES = (
     "executions", "execution_events", "things", "jobs", "job_targets", "group_members", "thing_groups",
-    "waiting", "tokens", "templates",
+    "waiting", "tokens", "templates", "job_values",
 )  # fmt: skip
+
+
+OWN = '{"who":"${thingjobs:thing:name}","v":"${thingjobs:value:v}"}'
 
 
 class Crowd(SyncStore):
@@ -126,6 +129,16 @@ WALKS: dict[str, Callable[[Crowd], Any]] = {
     ),
     "a job is made": lambda s: s.create("new", "t3", "t4", "newcomer"),
     "a job is made for a group": lambda s: s.create("newer", "thinggroup/few"),
+    "a job gives each thing its own document": lambda s: (
+        s.create("own", "t3", "t4", document=OWN, values={name: {"v": name} for name in ("t3", "t4")}),
+        s.ask("t3", "own/get"),
+        s.tell(),
+    ),
+    "versions of a template": lambda s: (
+        s.do(templates.create, template_id="x1", document="{}", description="", again=True, at=s.now),
+        s.middle(templates.versions, "x1"),
+        s.do(templates.delete, "x1", version=1),
+    ),
     "targets are added": lambda s: s.do(jobs.associate, "following", ["t90"], policy=AUTO, at=s.now),
     "a small job is canceled": lambda s: s.do(jobs.cancel, "j2", at=s.now),
     "a small job is deleted": lambda s: s.do(jobs.delete, "j3", force=True, at=s.now),
