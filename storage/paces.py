@@ -64,13 +64,14 @@ def whole(
 ) -> Pace:
     """Return all that the planner may ask for."""
     found = pace(row, next_deadline_at=next_deadline_at)
-    if found.status not in OPEN:
+    if found.status not in OPEN or not (found.waiting or found.wave):
         return found
+    capped = found.waiting and found.staged.maximum_in_flight is not None
     return replace(
         found,
         pools=pools(connection, row.id) if found.waiting else (),
         standing=waves.standing(connection, row.id, found.wave) if found.wave else None,
-        quarantined=0 if found.staged.maximum_in_flight is None else _quarantined(connection, row.id, at),
+        quarantined=_quarantined(connection, row.id, at) if capped else 0,
     )
 
 
