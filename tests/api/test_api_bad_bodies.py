@@ -207,7 +207,7 @@ OTHERS = [
     ("PUT", "/things/t", {"attributes": None}, "attributes", "must not be null"),
     ("POST", "/things/t/tokens", {"ttl": 5}, "unknown member 'ttl'"),
     ("POST", "/thing-groups", {"thingGroupName": "g/h"}, "thingGroupName 'g/h'"),
-    ("PUT", "/thing-groups/g", {}, "description or timeZone is required"),
+    ("PUT", "/thing-groups/g", {}, "description, timeZone or queryString is required"),
     ("PUT", "/thing-groups/g/things", {"things": []}, "things has 0 entries"),
     ("PUT", "/thing-groups/g/things", {"things": ["thing/t"]}, "things[0] 'thing/t'"),
     ("DELETE", "/thing-groups/g/things", {"things": "t"}, "things must be an array"),
