@@ -73,7 +73,7 @@ def get(connection: Connection, job_id: str) -> Job:
 
 
 def document(connection: Connection, job_id: str) -> str:
-    """Return the document exactly as it was given, or raise ``NotFound``."""
+    """Return the document as the job keeps it, its parameters filled in, or raise ``NotFound``."""
     found = connection.execute(text("SELECT document FROM jobs WHERE job_id = :id"), {"id": job_id}).scalar()
     if found is None:
         raise NotFound(f"There is no job {job_id}")
