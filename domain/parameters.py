@@ -24,9 +24,13 @@ from domain.substitution import PARAMETER_PATTERN
 
 MAX_SCHEMA_BYTES: Final = 16_384
 MAX_SCHEMA_DEPTH: Final = 12
+#: How many schemas there may be in one, itself among them.
+MAX_SCHEMAS: Final = 200
 MAX_PATTERN: Final = 256
 #: How many values all parameters together may hold, each member and element counted.
 MAX_NODES: Final = 1000
+#: How much a check may cost: the parts of the schema times the values. About half a second at the very worst.
+MAX_WORK: Final = 50_000
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _NAME: Final = re.compile(PARAMETER_PATTERN)
 _SHOWN: Final = 200
@@ -55,14 +59,24 @@ def checked(raw: object) -> Schema:
     if not isinstance(raw, Mapping):
         raise InvalidRequest(f"parameters must be a JSON Schema (an object), not {type(raw).__name__}")
     schema = dict(raw)
-    if not schema:
-        return {}
-    size = len(_json("parameters", schema).encode())
-    if size > MAX_SCHEMA_BYTES:
-        raise InvalidRequest(
-            f"parameters: the schema has {size} bytes; at most {MAX_SCHEMA_BYTES} are allowed"
-        )
-    for where, part in _parts("parameters", schema, 1):
+    if schema:
+        text = _json("parameters", schema)
+        size = len(text.encode())
+        if size > MAX_SCHEMA_BYTES:
+            raise InvalidRequest(
+                f"parameters: the schema has {size} bytes; at most {MAX_SCHEMA_BYTES} are allowed"
+            )
+        _check(text)
+    return schema
+
+
+@lru_cache(maxsize=64)
+def _check(text: str) -> None:
+    """Raise ``InvalidRequest`` for a bad schema. What the door has checked costs the store nothing."""
+    schema = json.loads(text)
+    for number, (where, part) in enumerate(_parts("parameters", schema, 1), start=1):
+        if number > MAX_SCHEMAS:
+            raise InvalidRequest(f"parameters: more than {MAX_SCHEMAS} schemas are in the schema")
         _check_part(where, part)
     try:
         _Validator.check_schema(schema)
@@ -76,7 +90,6 @@ def checked(raw: object) -> Schema:
         _check_name(name)
         if isinstance(part, Mapping) and "default" in part:
             _validate(part, part["default"], f"parameters.properties.{name}.default")
-    return schema
 
 
 def declared(schema: Schema) -> Collection[str]:
@@ -168,6 +181,8 @@ _Validator: Final = extend(Draft202012Validator, {"pattern": _pattern})  # type:
 
 
 def _validate(schema: Schema, value: object, where: str) -> None:
+    if _nodes(schema) * _nodes(value) > MAX_WORK:
+        raise InvalidRequest(f"{where}: the schema is too large to check so many values by it")
     try:
         error = best_match(_Validator(schema).iter_errors(value))
     except (ArithmeticError, RecursionError) as failure:
@@ -194,20 +209,26 @@ def _bound(given: Mapping[str, Any]) -> None:
     size = len(_json("parameters", dict(given)).encode())
     if size > MAX_BYTES:
         raise InvalidRequest(f"parameters have {size} bytes; at most {MAX_BYTES} are allowed")
-    level: list[object] = [dict(given)]
-    nodes = depth = 0
+    if _nodes(given) > MAX_NODES:
+        raise InvalidRequest(
+            f"parameters hold more than {MAX_NODES} values, or are nested deeper than {MAX_DEPTH} levels"
+        )
+
+
+def _nodes(value: object) -> int:
+    """Return how many values a value holds, itself among them; as good as infinite if it is too deep."""
+    level, found, depth = [value], 0, 0
     while level:
-        depth, nodes = depth + 1, nodes + len(level)
-        if depth > MAX_DEPTH or nodes > MAX_NODES:
-            raise InvalidRequest(
-                f"parameters hold more than {MAX_NODES} values, or are nested deeper than {MAX_DEPTH} levels"
-            )
+        depth, found = depth + 1, found + len(level)
+        if depth > MAX_DEPTH + MAX_SCHEMA_DEPTH:
+            return MAX_BYTES * MAX_WORK
         level = [
             child
             for parent in level
-            if isinstance(parent, dict | list)
-            for child in (parent.values() if isinstance(parent, dict) else parent)
+            if isinstance(parent, Mapping | list)
+            for child in (parent.values() if isinstance(parent, Mapping) else parent)
         ]
+    return found
 
 
 def _json(where: str, value: object) -> str:

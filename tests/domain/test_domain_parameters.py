@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import InvalidRequest
-from domain.parameters import DIALECT, MAX_NODES, MAX_PATTERN, MAX_SCHEMA_BYTES, checked, values
+from domain.parameters import DIALECT, MAX_NODES, MAX_PATTERN, MAX_SCHEMA_BYTES, MAX_SCHEMAS, checked, values
 
 SCHEMA = {
     "type": "object",
@@ -39,6 +39,8 @@ BAD_SCHEMAS = [
     ({"required": "a"}, "required"),
     ({"description": "x" * MAX_SCHEMA_BYTES}, "bytes"),
     ({"properties": {"a": {"maximum": float("inf")}}}, "JSON"),
+    ({"properties": {f"p{n}": {} for n in range(MAX_SCHEMAS)}}, "more than 200 schemas"),
+    ({"properties": {"a": {"default": [0] * 3000, "enum": [list(range(20))]}}}, "too large to check"),
     ([], "must be a JSON Schema"),
 ]
 
@@ -116,6 +118,14 @@ def test_without_a_schema_exactly_what_the_document_names_is_given():
 def test_a_number_that_cannot_be_worked_with_is_refused_and_breaks_nothing(number):
     with pytest.raises(InvalidRequest, match="parameters"):
         values(checked({"properties": {"a": {"multipleOf": 0.5}}}), {"a": number}, [])
+
+
+def test_a_check_that_would_take_long_is_not_begun():
+    many = {"anyOf": [{"type": "string", "minLength": n} for n in range(150)]}
+    schema = checked({"properties": {"a": {"items": many}}})
+    assert values(schema, {"a": ["x"]}, []) == {"a": ["x"]}
+    with pytest.raises(InvalidRequest, match="too large to check so many values"):
+        values(schema, {"a": ["x"] * 500}, [])
 
 
 def test_a_pattern_takes_time_by_the_length_of_the_text_alone():
