@@ -27,7 +27,11 @@ _MAX_TOKEN: Final = 64
 def digest(job: NewJob) -> str:
     """Return what tells one request from another: the same text for the same content."""
     # ASCII: what is no text at all (a lone surrogate) is for later checks to refuse.
-    content = asdict(replace(job, pacing=None)) | {"timeout_config": job.timeout_config.members}
+    # Values by thing may be many, and are plain already.
+    content = asdict(replace(job, pacing=None, values={})) | {
+        "timeout_config": job.timeout_config.members,
+        "values": job.values,
+    }
     return sha256(json.dumps({**content, "pacing": (job.pacing or UNPACED).text}).encode()).hexdigest()
 
 
