@@ -28,8 +28,6 @@ def test_create_template_then_get_it_with_both_spellings_a1_a7_a27(door):
             "jobExecutionsRetryConfig": {},
             "stagedRolloutConfig": {},
             "retryPolicyConfig": {},
-            "priority": 0,
-            "exclusiveGroup": None,
             "maintenanceWindows": [],
             "priority": 0,
             "exclusiveGroup": None,
