@@ -33,6 +33,8 @@ SMALL, LARGE = 200, 2000
 #: Their entries are what is to be done, not what exists.
 WORK_LISTS = (
     "ix_things_dirty", "ix_jobs_look_at", "ix_executions_due", "ix_things_sweep", "ix_thing_groups_sweep",
+    # As many as there are dynamic groups: whoever is new or changes is held against each.
+    "ix_thing_groups_query",
 )  # fmt: skip
 TABLES = (
     "executions", "execution_events", "things", "jobs", "job_targets", "group_members", "thing_groups",
