@@ -164,14 +164,16 @@ def _wave(job: Pace, place: Place, now: datetime) -> Iterator[Reason]:
 
 
 def _window(job: Pace, zone: str, now: datetime) -> Iterator[Reason]:
-    found = openings_of(job, now).get(zone if job.schedule and job.schedule.is_local else "")
-    if found is None or found.is_open:
+    schedule = job.schedule
+    is_local = schedule is not None and schedule.is_local
+    found = openings_of(job, now).get(zone if is_local else "")
+    if schedule is None or found is None or found.is_open:
         return
-    yield _shut(found, zone)
+    yield _shut(found, zone if is_local else schedule.time_zone)
 
 
 def _shut(found: Opening, zone: str) -> Reason:
-    where = f" in {zone}" if zone else ""
+    where = f" in {zone}" if zone not in ("", "UTC") else ""
     if found.hold == "START":
         return Reason(Why.NOT_STARTED, "the job has not begun", until=found.changes_at)
     what = "a blackout date" if found.hold == "BLACKOUT" else "outside its maintenance windows"

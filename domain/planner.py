@@ -167,7 +167,8 @@ def plan(job: Pace, counts: Counts, now: datetime) -> Plan:
     if job.sweeping:
         upkeep.append(Sweep())
     if job.next_deadline_at is not None and job.next_deadline_at <= now:
-        upkeep.append(Expire())
+        # What follows depends on how those end.
+        return Plan((*upkeep, Expire()), now if job.status in OPEN else None)
     ahead = _pace(job, counts, now) if job.status in OPEN else Plan(())
     return Plan((*upkeep, *ahead.actions), ahead.look_at)
 
@@ -192,10 +193,12 @@ def _pace(job: Pace, counts: Counts, now: datetime) -> Plan:
     if gate is not None and gate.verdict is Verdict.PASSED:
         return Plan((*turn, *passed, OpenWave(job.wave + 1)))
     open_zones = frozenset(zone for zone, each in openings.items() if each.is_open)
-    status = _status(gate, is_open=bool(open_zones))
+    # A latched job without things has no zones, and none to wait for.
+    is_open = bool(open_zones) or (not openings and job.target_selection is TargetSelection.SNAPSHOT)
+    status = _status(gate, is_open=is_open)
     become: tuple[Action, ...] = () if status is job.status else (Become(status),)
     out = _rollout(job, counts, now, open_zones) if open_zones else Plan(())
-    done = bool(open_zones) and is_complete(
+    done = is_open and is_complete(
         job.target_selection, JobStatus.IN_PROGRESS, counts, rolled_out=job.waiting == 0
     )
     return Plan(
@@ -208,7 +211,13 @@ def _ended(job: Pace, counts: Counts, behavior: EndBehavior) -> Plan:
     """Nothing goes out any more; what is out goes on, unless the schedule says otherwise (contract 2.11)."""
     if behavior is not EndBehavior.STOP_ROLLOUT or job.waiting:
         return Plan((End(behavior),))
-    return Plan(() if any(counts.get(status, 0) for status in PENDING) else (Complete(),))
+    if not any(counts.get(status, 0) for status in PENDING):
+        return Plan((Complete(),))
+    # No window opens any more: what one or a gate has held comes into sight now, but for a person's pause.
+    shut = frozenset(zone for zone, is_open in job.zones.items() if not is_open)
+    turn = (Turn(shut, frozenset()),) if shut else ()
+    free = job.status in (JobStatus.IN_PROGRESS, JobStatus.PAUSED)
+    return Plan((*turn, *(() if free else (Become(JobStatus.IN_PROGRESS),))))
 
 
 def _stop(job: Pace, counts: Counts) -> Action | None:
@@ -216,10 +225,8 @@ def _stop(job: Pace, counts: Counts) -> Action | None:
     config = job.pacing.abort_config
     if config is None:
         return None
-    ended = Counter(counts) + Counter(job.superseded)
-    ended.subtract(job.forgiven)
     paused = job.status is JobStatus.PAUSED
-    rule = met(config, ended, {AbortAction.CANCEL} if paused else frozenset(AbortAction))
+    rule = met(config, unseen(job, counts), {AbortAction.CANCEL} if paused else frozenset(AbortAction))
     if rule is None:
         return None
     return Abort(rule) if rule.action is AbortAction.CANCEL else Pause(rule)
@@ -248,7 +255,8 @@ def judgement(job: Pace, now: datetime) -> Judgement | None:
     """Return what the gate behind the open wave says, None where there is none to pass.
 
     Where nothing waits behind it, a SNAPSHOT job ends as it is; a wave without things is passed over there,
-    and waits for its first thing where the targets are followed.
+    and waits for its first thing where the targets are followed. One whose things have all been forgiven is
+    passed over in either.
     """
     gate, standing = job.staged.gate(job.wave), job.standing
     snapshot = job.target_selection is TargetSelection.SNAPSHOT
@@ -256,7 +264,8 @@ def judgement(job: Pace, now: datetime) -> Judgement | None:
         return None
     if standing.things == 0:
         words = f"wave {job.wave} has no things"
-        return Judgement(Verdict.PASSED if snapshot else Verdict.CLOSED, words)
+        passes = snapshot or standing.forgiven > 0
+        return Judgement(Verdict.PASSED if passes else Verdict.CLOSED, words)
     return judge(gate, standing, now)
 
 
@@ -307,6 +316,11 @@ def room_for(job: Pace, counts: Counts) -> int | None:
     if cap is None:
         return None
     return max(0, cap - sum(counts.get(status, 0) for status in PENDING) + job.quarantined)
+
+
+def unseen(job: Pace, counts: Counts) -> Counts:
+    """Return the ends, replaced ones among them, that no operator has seen and resumed after."""
+    return Counter(counts) + Counter(job.superseded) - Counter(job.forgiven)
 
 
 def forgiven(job: Pace, counts: Counts) -> Counts:

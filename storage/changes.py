@@ -132,11 +132,11 @@ def count(
             for key in sorted(deltas)
         ],
     )
-    _look_soon(connection, [key for key in sorted(deltas) if ended(deltas[key])])
+    look_soon(connection, [key for key in sorted(deltas) if ended(deltas[key])])
     complete(connection, sorted(deltas), at=at)
 
 
-def _look_soon(connection: Connection, job_keys: Sequence[int]) -> None:
+def look_soon(connection: Connection, job_keys: Sequence[int]) -> None:
     """Have the clock look at jobs whose abort, gate, rate or cap depends on how executions end."""
     if not job_keys:
         return

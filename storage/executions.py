@@ -158,6 +158,7 @@ def delete(
         marks.mark(connection, [entry.thing_key])
     if entry.key != latest.key:
         rollouts.supersede(connection, entry.job_key, {status: -1})
+        changes.look_soon(connection, [entry.job_key])
         return
     moved = {(entry.job_key, entry.wave): Counter({status: -1})}
     before = connection.execute(
@@ -172,3 +173,5 @@ def delete(
         moved.setdefault((entry.job_key, before.wave), Counter())[Status(before.status)] += 1
         rollouts.supersede(connection, entry.job_key, {Status(before.status): -1})
     changes.count(connection, moved, at=at)
+    # A gate or a rule may say something else without it.
+    changes.look_soon(connection, [entry.job_key])

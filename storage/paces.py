@@ -107,12 +107,6 @@ def counts_of(row: Any) -> dict[Status, int]:
     return {status: getattr(row, column) for status, column in COUNTERS.items()}
 
 
-def attempts_of(row: Any) -> dict[Status, int]:
-    """Return how many executions stand where, those that a later one has replaced among them."""
-    replaced = {status: getattr(row, column) for status, column in SUPERSEDED.items()}
-    return {status: count + replaced.get(status, 0) for status, count in counts_of(row).items()}
-
-
 def ended(moved: Any) -> bool:
     """Tell whether a movement of counters has ended an execution, which makes room or tells how it goes."""
     return sum(moved.get(status, 0) for status in PENDING) < 0 or any(

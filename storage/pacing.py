@@ -15,6 +15,7 @@ from sqlalchemy import Connection, text
 
 from domain import abort
 from domain.acts import Act
+from domain.job import OPEN, Counts
 from domain.planner import (
     Abort,
     Action,
@@ -29,6 +30,7 @@ from domain.planner import (
     Sweep,
     Turn,
     plan,
+    unseen,
 )
 from domain.schedule import EndBehavior
 from storage import acts, changes, expiry, holds, paces, rollouts, sweeps, waiting, waves
@@ -85,6 +87,11 @@ class _Scene:
     policy: Policy
     at: datetime
 
+    @property
+    def unseen(self) -> Counts:
+        """The ends that a rule has counted."""
+        return unseen(paces.pace(self.row), paces.counts_of(self.row))
+
     def note(self, act: Act, *, comment: str | None = None, **details: Any) -> None:
         """Note what the clock does."""
         acts.note(self.connection, self.job_key, act, comment=comment, details=details, at=self.at)
@@ -133,7 +140,7 @@ def _open_wave(scene: _Scene, action: OpenWave) -> bool:
 
 def _pause(scene: _Scene, action: Pause) -> bool:
     rule = action.rule
-    words = action.words if rule is None else abort.comment(rule, paces.attempts_of(scene.row))
+    words = action.words if rule is None else abort.comment(rule, scene.unseen)
     code = holds.GATE_FAILED if rule is None else abort.REASON
     holds.pause(scene.connection, scene.job_key, comment=words, reason_code=code, at=scene.at)
     if rule is None:
@@ -146,7 +153,7 @@ def _pause(scene: _Scene, action: Pause) -> bool:
 def _expire(scene: _Scene, _action: Expire) -> bool:
     quarantine = scene.policy.quarantine
     expiry.expire(scene.connection, [scene.job_key], quarantine=quarantine, at=scene.at)
-    return False
+    return scene.row.status in OPEN
 
 
 def _sweep(scene: _Scene, _action: Sweep) -> bool:
@@ -154,7 +161,7 @@ def _sweep(scene: _Scene, _action: Sweep) -> bool:
 
 
 def _abort(scene: _Scene, action: Abort) -> bool:
-    words = abort.comment(action.rule, paces.attempts_of(scene.row))
+    words = abort.comment(action.rule, scene.unseen)
     scene.note(Act.ABORT, comment=words, rule=action.rule.model_dump(mode="json", by_alias=True))
     sweeps.cancel(scene.connection, scene.job_key, comment=words, reason_code=abort.REASON, at=scene.at)
     return True

@@ -13,9 +13,9 @@ from domain import job as rules
 from domain import planner
 from domain.acts import Act
 from domain.errors import WrongJobState
-from domain.job import Job, JobStatus
+from domain.job import Job, JobStatus, TargetSelection
 from domain.waves import failures
-from storage import acts, holds, jobs, paces, pacing, sweeps, waiting, waves
+from storage import acts, holds, jobs, paces, pacing, sweeps, targets, waiting, waves
 from storage.millis import to_millis
 from storage.signals import Signal, raise_after_commit
 
@@ -114,10 +114,14 @@ def retry_failed(
     ``NotFound``, ``WrongJobState``.
     """
     key = _allowed(connection, job_id, "retried")
-    _forgive(connection, key, at=at)
-    again = waiting.put(connection, key, _FAILED, {})
+    source: tuple[str, Mapping[str, Any]] = (_FAILED, {})
+    if jobs.get(connection, job_id).target_selection is TargetSelection.CONTINUOUS:
+        # Who has left since is to do it no more.
+        source = targets.covered(connection, key, f"c.thing IN ({_FAILED})")
+    again = waiting.put(connection, key, *source)
     if not again:
         return 0
+    _forgive(connection, key, at=at)
     connection.execute(
         text(
             "UPDATE jobs SET status = CASE WHEN status = 'COMPLETED' THEN 'IN_PROGRESS' ELSE status END, "

@@ -195,6 +195,12 @@ def latch(connection: Connection, job_key: int, resolved: Sequence[Resolved]) ->
     return waiting.put(connection, job_key, *_of_targets(connection, source, resolved))
 
 
+def covered(connection: Connection, job_key: int, condition: str) -> tuple[str, dict[str, object]]:
+    """Return a SELECT of what a job's targets cover now where ``c.thing`` meets a condition."""
+    source = f"SELECT c.thing FROM {_COVERED} WHERE {condition} AND {_NOT_BARRED}"
+    return _of_targets(connection, source, of_job(connection, job_key))
+
+
 def of_job(connection: Connection, job_key: int) -> list[Resolved]:
     """Return the targets of a job, its exclusions not among them."""
     rows = connection.execute(

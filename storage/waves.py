@@ -146,10 +146,13 @@ def uncount_waiting(connection: Connection, job_key: int, where: str, parameters
         )
 
 
+#: A failure that is replaced or deleted is forgiven no more: no other takes its place.
+_FAILURES: Final = "(failed + :failed + timed_out + :timed_out + rejected + :rejected)"
 _COUNT: Final = text(
     "UPDATE job_waves SET "
     + ", ".join(f"{column} = {column} + :{column}" for column in COUNTERS.values())
-    + " WHERE job = :job AND number = :number"
+    + f", forgiven = CASE WHEN forgiven > {_FAILURES} THEN {_FAILURES} ELSE forgiven END "
+    "WHERE job = :job AND number = :number"
 )
 
 
