@@ -147,7 +147,8 @@ def _pause(scene: _Scene, action: Pause) -> bool:
         scene.note(Act.GATE_FAILED, comment=words, wave=scene.row.wave)
     else:
         scene.note(Act.PAUSE, comment=words, rule=rule.model_dump(mode="json", by_alias=True))
-    return False
+    # Windows and the end of a paused job come all the same.
+    return True
 
 
 def _expire(scene: _Scene, _action: Expire) -> bool:

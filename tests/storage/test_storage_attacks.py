@@ -167,3 +167,22 @@ def test_a_gate_that_bakes_can_be_promoted_or_resumed(store: SyncStore, verb: st
     store.later(hours=2)
     store.tick()
     assert out(store) == [*"abc"]
+
+
+@pytest.mark.parametrize("held", ["gate", "rule"])
+def test_a_job_that_paused_itself_is_canceled_when_its_end_has_come(store: SyncStore, held: str) -> None:
+    rule = {
+        "failureType": "FAILED",
+        "action": "PAUSE",
+        "thresholdPercentage": 1,
+        "minNumberOfExecutedThings": 1,
+    }
+    paces: dict[str, Any] = {"gate": {"stagedRolloutConfig": {"waves": [{"count": 2}]}}}
+    paces["rule"] = {"abortConfig": {"criteriaList": [rule]}}
+    schedule = {"endTime": "2026-03-01 15:00", "endBehavior": "CANCEL"}
+    scheduled(store, *"abc", schedule=schedule, paces=paces[held])
+    fail(store, "a")
+    assert store.job("j").status == JobStatus.PAUSED
+    store.later(hours=4)
+    store.tick()
+    assert store.job("j").status == JobStatus.CANCELED
