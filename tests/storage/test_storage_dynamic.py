@@ -194,6 +194,8 @@ def test_a_query_for_names_looks_only_at_those_names(store: SyncStore) -> None:
     query = parse("thingName:eu-*")
     found = [row.name for row in store.do(dynamic.candidates, query, after="", limit=100)]
     assert found == sorted(["eu-1", "EU-2", "Eu-3"])
+    exact = store.do(dynamic.candidates, parse("thingName:eu"), after="", limit=1)
+    assert [row.name for row in exact] == ["EU-2"], "the first that begins like it in any case"
     first = [row.name for row in store.do(dynamic.candidates, query, after="", limit=2)]
     rest = [row.name for row in store.do(dynamic.candidates, query, after=first[-1], limit=2)]
     assert first + rest == found
