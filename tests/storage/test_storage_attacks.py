@@ -9,7 +9,7 @@ from staged_jobs import fail, out, staged, steer, succeed
 from sync_store import SyncStore
 
 from domain.job import JobStatus
-from storage import executions, groups
+from storage import executions, explains, groups
 from storage.policy import Policy
 
 SOON = Policy(schedule_lead=timedelta(0))
@@ -186,3 +186,11 @@ def test_a_job_that_paused_itself_is_canceled_when_its_end_has_come(store: SyncS
     store.later(hours=4)
     store.tick()
     assert store.job("j").status == JobStatus.CANCELED
+
+
+def test_a_shut_window_is_explained_by_the_zone_that_the_schedule_names(store: SyncStore) -> None:
+    windows = [{"startTime": "cron(0 12 * * ? *)", "durationInMinutes": 60}]
+    schedule = {"timeZone": "Asia/Tokyo", "maintenanceWindows": windows}
+    scheduled(store, "a", continuous=True, schedule=schedule)
+    (reason,) = store.do(explains.why, "j", "a", at=store.now).reasons
+    assert (reason.why, reason.details) == ("WINDOW", {"zone": "Asia/Tokyo"})
