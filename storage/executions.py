@@ -7,13 +7,15 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from pydantic_core import to_json
 from sqlalchemy import Connection, text
 
+from domain import planner
 from domain.acts import Act
 from domain.errors import InvalidStateTransition, NotFound
 from domain.execution import PENDING, Cause, Execution, Status
 from domain.timeouts import expire, is_due
-from storage import acts, changes, jobs, marks, rollouts, rows, things
+from storage import acts, changes, jobs, marks, paces, rollouts, rows, things
 from storage.pages import Page, cut, size, start
 from storage.rows import Stored
 
@@ -158,7 +160,7 @@ def delete(
         marks.mark(connection, [entry.thing_key])
     if entry.key != latest.key:
         rollouts.supersede(connection, entry.job_key, {status: -1})
-        changes.look_soon(connection, [entry.job_key])
+        _look_anew(connection, entry.job_key)
         return
     moved = {(entry.job_key, entry.wave): Counter({status: -1})}
     before = connection.execute(
@@ -173,5 +175,19 @@ def delete(
         moved.setdefault((entry.job_key, before.wave), Counter())[Status(before.status)] += 1
         rollouts.supersede(connection, entry.job_key, {Status(before.status): -1})
     changes.count(connection, moved, at=at)
-    # A gate or a rule may say something else without it.
-    changes.look_soon(connection, [entry.job_key])
+    _look_anew(connection, entry.job_key)
+
+
+def _look_anew(connection: Connection, job_key: int) -> None:
+    """Have a gate or a rule judge without what was deleted; that is forgiven no more, and no other for it."""
+    row = connection.execute(
+        text(f"SELECT {paces.COLUMNS} FROM jobs WHERE id = :job"), {"job": job_key}
+    ).one()
+    job = paces.pace(row)
+    left = planner.forgiven(job, paces.counts_of(row))
+    kept = {status.value: min(count, left.get(status, 0)) for status, count in job.forgiven.items()}
+    connection.execute(
+        text("UPDATE jobs SET forgiven = :kept WHERE id = :job"),
+        {"job": job_key, "kept": to_json(kept).decode()},
+    )
+    changes.look_soon(connection, [job_key])

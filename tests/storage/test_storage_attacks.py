@@ -194,3 +194,18 @@ def test_a_shut_window_is_explained_by_the_zone_that_the_schedule_names(store: S
     scheduled(store, "a", continuous=True, schedule=schedule)
     (reason,) = store.do(explains.why, "j", "a", at=store.now).reasons
     assert (reason.why, reason.details) == ("WINDOW", {"zone": "Asia/Tokyo"})
+
+
+def test_a_rule_forgives_no_other_failure_for_one_that_was_deleted(store: SyncStore) -> None:
+    rule = {
+        "failureType": "FAILED",
+        "action": "PAUSE",
+        "thresholdPercentage": 100,
+        "minNumberOfExecutedThings": 1,
+    }
+    store.create("j", *"abc", pacing=paced(abortConfig={"criteriaList": [rule]}))
+    fail(store, "a")
+    steer(store, "resume")
+    delete(store, "a")
+    fail(store, "b")
+    assert store.job("j").status == JobStatus.PAUSED
