@@ -11,8 +11,9 @@ from sqlalchemy import Connection, text
 
 from domain import schedule
 from domain.acts import Act
+from domain.errors import UnknownTarget
 from domain.job import NewJob
-from domain.waves import UNSTAGED
+from domain.waves import UNSTAGED, StagedRolloutConfig
 from storage import acts, links, orders, targets, values, waves
 from storage.millis import to_millis
 from storage.orders import Order
@@ -30,16 +31,33 @@ def lay_out(connection: Connection, job: NewJob, *, policy: Policy, actor: str =
         schedule.check(times, job.target_selection, at=at, lead=policy.schedule_lead)
     resolved = targets.resolve(connection, job.targets, policy=policy, at=at)
     excluded = targets.exclusions(connection, job.excluded_targets, at=at)
+    staged = order.paced.staged_rollout_config or UNSTAGED
+    _require_named(connection, staged)
     key = _write(connection, job, order, target_count=len(resolved), at=at)
     acts.note(connection, key, Act.CREATE, actor=actor, details={"targets": len(resolved)}, at=at)
     targets.add(connection, key, resolved, first=0)
     targets.add(connection, key, excluded, first=len(resolved), excluded=True)
-    waves.begin(connection, key, order.paced.staged_rollout_config or UNSTAGED, at=at)
+    waves.begin(connection, key, staged, at=at)
     targets.latch(connection, key, resolved)
     values.keep(connection, key, job.values)
     values.require(connection, key, order.document)
     links.require(connection, order.document)
     return key
+
+
+def _require_named(connection: Connection, staged: StagedRolloutConfig) -> None:
+    """Raise ``UnknownTarget`` for a name in a wave that is nobody's: the next wave would go out at once."""
+    for number, wave in enumerate(staged.waves):
+        for what, names, found in (
+            ("groups", wave.groups or (), targets.group_keys),
+            ("things", wave.things or (), targets.thing_keys),
+        ):
+            known = found(connection, names) if names else {}
+            unknown = next((name for name in names if name not in known), None)
+            if unknown is not None:
+                noun = "thing group" if what == "groups" else "thing"
+                place = f"stagedRolloutConfig.waves[{number}].{what}"
+                raise UnknownTarget(f"{place}: there is no {noun} {unknown!r}")
 
 
 def _write(connection: Connection, job: NewJob, order: Order, *, target_count: int, at: datetime) -> int:

@@ -14,6 +14,7 @@ from domain import planner
 from domain.acts import Act
 from domain.errors import WrongJobState
 from domain.job import Job, JobStatus, TargetSelection
+from domain.pacing import UNPACED
 from domain.waves import failures
 from storage import acts, holds, jobs, paces, pacing, sweeps, targets, waiting, waves
 from storage.millis import to_millis
@@ -114,6 +115,9 @@ def retry_failed(
     ``NotFound``, ``WrongJobState``.
     """
     key = _allowed(connection, job_id, "retried")
+    times = (jobs.get(connection, job_id).pacing or UNPACED).scheduling_config
+    if times is not None and times.ends_at is not None and times.ends_at <= at:
+        raise WrongJobState(f"Job {job_id} has come to its endTime; nothing goes out any more")
     source: tuple[str, Mapping[str, Any]] = (_FAILED, {})
     if jobs.get(connection, job_id).target_selection is TargetSelection.CONTINUOUS:
         # Who has left since is to do it no more.

@@ -110,6 +110,9 @@ def filter_body(context, body):
     two_templates = body.get("jobTemplateId") is not None and body.get("jobTemplateArn") is not None
     if two_templates or "thinggroup" in str(body.get("targets")):
         return False
+    # Waves may name only what there is.
+    if any(name in str(body.get("stagedRolloutConfig")) for name in ("'things'", "'groups'")):
+        return False
     said = [body.get("statusDetails"), body.get("detailsMap")]
     said += [part.get("detailsMap") for part in said[:1] if isinstance(part, dict)]
     pairs = {name for part in said if isinstance(part, dict) for name in part}

@@ -145,3 +145,21 @@ def test_a_paused_job_goes_on_where_it_was_and_its_windows_and_rates_still_hold(
     store.later(minutes=1)
     store.tick()
     assert len(out(store)) == 6
+
+
+def test_a_wave_that_names_nobody_is_refused(store: SyncStore) -> None:
+    store.group("g")
+    with pytest.raises(UnknownTarget, match=r"waves\[1\].things: there is no thing 'cannary'"):
+        store.create("j", "canary", pacing=staged({"groups": ["g"]}, {"things": ["canary", "cannary"]}))
+    with pytest.raises(UnknownTarget, match=r"waves\[0\].groups: there is no thing group 'north'"):
+        store.create("j", "canary", pacing=staged({"groups": ["north"]}))
+
+
+def test_nothing_is_tried_again_after_the_end(store: SyncStore) -> None:
+    pacing = paced(schedulingConfig={"endTime": "2026-03-01 13:00"})
+    store.create("j", "a", "b", pacing=pacing)
+    fail(store, "a")
+    store.later(hours=2)
+    store.tick()
+    with pytest.raises(WrongJobState, match="has come to its endTime"):
+        steer(store, "retry_failed")
