@@ -69,16 +69,16 @@ def view(draft: Draft, *, assumed_minutes: int, at: datetime) -> PlanView:
         starts_at=ahead.first(Kind.RELEASE),
         rolled_out_at=ahead.last(Kind.RELEASE),
         ends_at=ahead.last(Kind.ENDED),
-        is_whole=ahead.is_whole and len(ahead.moments) <= _LISTED,
-        words=_words(ahead),
+        is_whole=ahead.is_whole and len(ahead.moments) <= _LISTED and not draft.quarantined.count,
+        words=_words(draft, ahead),
         assumptions=tuple(_assumptions(draft, assumed_minutes)),
     )
 
 
-def _words(ahead: Forecast) -> str:
+def _words(draft: Draft, ahead: Forecast) -> str:
     if len(ahead.moments) > _LISTED:
         return f"the first {_LISTED} of {len(ahead.moments)} moments; {ahead.words}".rstrip("; ")
-    return ahead.words
+    return ahead.words or ("things in quarantine are still to come" if draft.quarantined.count else "")
 
 
 def _assumptions(draft: Draft, assumed_minutes: int) -> list[str]:
@@ -98,10 +98,14 @@ def _wave(draft: Draft, ahead: Forecast, number: int, at: datetime) -> PlannedWa
         number=number,
         count=draft.waves[number].count,
         things=draft.waves[number].things,
-        opens_at=at if number <= 1 else ahead.first(Kind.WAVE_OPENED, number),
+        opens_at=max(at, _starts(draft) or at) if number <= 1 else ahead.first(Kind.WAVE_OPENED, number),
         released_at=ahead.last(Kind.RELEASE, number),
         gate=None if gate is None else gate.model_dump(mode="json", by_alias=True, exclude_none=True),
     )
+
+
+def _starts(draft: Draft) -> datetime | None:
+    return None if draft.pace.schedule is None else draft.pace.schedule.starts_at
 
 
 def _moment(moment: Moment) -> MomentView:

@@ -191,28 +191,33 @@ def _rate(job: Pace, counts: Counts, place: Place, now: datetime, *, is_held: bo
     succeeded = counts.get(Status.SUCCEEDED, 0)
     a_minute = max(1, rate(config, notified=job.released, succeeded=succeeded))
     expected = allowed.renewed_at + (place.before - allowed.count) // a_minute * MINUTE
-    words = f"{place.before} go out earlier, {a_minute} a minute"
+    words = f"{place.before} go out earlier, at {a_minute} a minute now"
     details = {"position": place.before + 1, "ratePerMinute": a_minute}
-    yield Reason(Why.RATE_LIMITED, words, until=expected, details=details)
+    # When it is held besides, nobody knows.
+    yield Reason(Why.RATE_LIMITED, words, until=None if is_held else expected, details=details)
 
 
 def _of_queued(job: Pace, facts: Facts, execution: Execution, now: datetime) -> Iterator[Reason]:
     if job.status not in OPEN:
         yield Reason(Why.JOB_ENDED, f"the job is {job.status}")
-    yield from _paused(job, facts)
-    yield from _window(job, facts.zone, now)
+    hidden = (*_paused(job, facts), *_window(job, facts.zone, now))
+    yield from hidden
     for other in facts.earlier:
         if other.is_exclusive and other.status is Status.IN_PROGRESS:
             words = f"job {other.job_id} of the same exclusive group is at work there"
-            yield Reason(Why.EXCLUSIVE_GROUP, words, details={"jobId": other.job_id})
+            hidden = (*hidden, Reason(Why.EXCLUSIVE_GROUP, words, details={"jobId": other.job_id}))
+            yield hidden[-1]
         else:
             yield Reason(Why.BEHIND, _behind(other, facts), details={"jobId": other.job_id})
     if not facts.connected and facts.last_seen_at is not None:
         since = facts.connection_changed_at or facts.last_seen_at
-        yield Reason(Why.OFFLINE, "the thing has no connection", since=since, until=execution.deadline_at)
+        yield Reason(Why.OFFLINE, "the thing has no connection", since=since)
     elif not facts.connected:
-        yield Reason(Why.OFFLINE, "the thing has never been heard of", until=execution.deadline_at)
-    if facts.is_notified:
+        yield Reason(Why.OFFLINE, "the thing has never been heard of")
+    elif hidden:
+        # It is told when it may see it.
+        return
+    elif facts.is_notified:
         words = "the thing was told and has not begun"
         yield Reason(Why.NOT_ANSWERED, words, execution.queued_at, execution.deadline_at)
     else:

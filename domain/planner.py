@@ -264,8 +264,11 @@ def judgement(job: Pace, now: datetime) -> Judgement | None:
         return None
     if standing.things == 0:
         words = f"wave {job.wave} has no things"
-        passes = snapshot or standing.forgiven > 0
-        return Judgement(Verdict.PASSED if passes else Verdict.CLOSED, words)
+        if not snapshot and not standing.forgiven:
+            return Judgement(Verdict.CLOSED, words)
+        if gate.approval and not standing.approved:
+            return Judgement(Verdict.WAITING_FOR_APPROVAL, f"{words} and waits for a person's approval")
+        return Judgement(Verdict.PASSED, words)
     return judge(gate, standing, now)
 
 

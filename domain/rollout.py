@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Annotated, Final
 
@@ -88,10 +88,14 @@ def rate(config: RolloutConfig, *, notified: int, succeeded: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Minute:
-    """The running minute of a job's rollout: when it began and how many went out in it so far."""
+    """The running minute of a job's rollout: when it began, how many went out in it, how many may in all.
+
+    ``rate`` None: what the configuration says now.
+    """
 
     began_at: datetime
     released: int
+    rate: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,7 @@ class Allowance:
 
     def with_released(self, count: int) -> Minute:
         """Return the minute after so many of the allowance went out."""
-        return Minute(self.minute.began_at, self.minute.released + count)
+        return replace(self.minute, released=self.minute.released + count)
 
 
 def allowance(
@@ -113,8 +117,12 @@ def allowance(
     """Return what may go out at ``at``. A minute's executions may go out at once when it begins.
 
     Never more than the rate in the minute that a release belongs to; a clock that was set back keeps the
-    running minute, so that no minute is counted twice. What goes out in a minute raises the rate of the next.
+    running minute, so that no minute is counted twice. A minute keeps the rate it began with: what goes out
+    or succeeds in it raises the rate of the next.
     """
     current = minute if minute is not None and at < minute.began_at + MINUTE else Minute(at, 0)
-    left = rate(config, notified=notified - current.released, succeeded=succeeded) - current.released
+    if current.rate is None:
+        now = rate(config, notified=notified - current.released, succeeded=succeeded)
+        current = replace(current, rate=now)
+    left = (current.rate or 0) - current.released
     return Allowance(max(0, left), current, current.began_at + MINUTE)

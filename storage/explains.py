@@ -66,7 +66,7 @@ def _facts(
         priority=row.priority,
         retry="" if latest is None else retries.words(connection, latest),
         held_since=None if held is None else from_millis(held.at),
-        held_words="" if held is None else held.comment or "",
+        held_words="" if held is None else _held(held.actor, held.comment),
     )
 
 
@@ -75,7 +75,7 @@ _THING: Final = text(
     "FROM things WHERE id = :thing"
 )
 _HELD: Final = text(
-    "SELECT at, comment FROM job_acts WHERE job = :job AND act IN ('PAUSE', 'GATE_FAILED') "
+    "SELECT at, actor, comment FROM job_acts WHERE job = :job AND act IN ('PAUSE', 'GATE_FAILED') "
     "ORDER BY id DESC LIMIT 1"
 )
 _WAITS: Final = text("SELECT wave, zone, ready_at, again FROM waiting WHERE job = :job AND thing = :thing")
@@ -83,6 +83,11 @@ _EARLIER: Final = text(
     "SELECT count(*) FROM waiting WHERE job = :job AND wave <= :wave AND ready_at <= :now "
     "AND (wave, zone, ready_at, thing) < (:wave, :zone, :ready_at, :thing)"
 )
+
+
+def _held(actor: str, comment: str | None) -> str:
+    by = f"paused by {actor}" if actor else ""
+    return ": ".join(part for part in (by, comment or "") if part)
 
 
 def _place(connection: Connection, job: int, thing: int, *, at: datetime) -> Place | None:

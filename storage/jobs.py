@@ -157,7 +157,8 @@ def update(
     connection.execute(
         text(
             "UPDATE jobs SET description = :description, timeout_config = :config, pacing = :pacing, "
-            "last_updated_at = :at, look_at = CASE WHEN :pacing = pacing THEN look_at ELSE 0 END "
+            "last_updated_at = :at, look_at = CASE WHEN :pacing = pacing THEN look_at ELSE 0 END, "
+            "minute_rate = CASE WHEN :pacing = pacing THEN minute_rate END "
             "WHERE job_id = :id"
         ),
         {

@@ -29,6 +29,7 @@ COLUMNS: Final = ", ".join(
         "pacing",
         "minute_at",
         "minute_released",
+        "minute_rate",
         "released",
         "wave",
         "open_zones",
@@ -50,13 +51,19 @@ def pace(row: Any, *, next_deadline_at: datetime | None = None) -> Pace:
         sweeping=bool(row.sweep),
         next_deadline_at=next_deadline_at,
         pacing=parse(row.pacing),
-        minute=None if row.minute_at is None else Minute(from_millis(row.minute_at), row.minute_released),
+        minute=_minute(row),
         released=row.released,
         superseded={status: getattr(row, column) for status, column in SUPERSEDED.items()},
         forgiven={Status(status): count for status, count in from_json(row.forgiven).items()},
         zones=from_json(row.open_zones),
         wave=row.wave,
     )
+
+
+def _minute(row: Any) -> Minute | None:
+    if row.minute_at is None:
+        return None
+    return Minute(from_millis(row.minute_at), row.minute_released, row.minute_rate)
 
 
 def whole(

@@ -137,7 +137,7 @@ def draft(
         new_things=seen.new_things,
         with_history=len(known),
         excluded=_named(seen.barred),
-        offline=_named([each.name for each in waiting if each.last_seen_at and not each.connected]),
+        offline=_named([each.name for each in waiting if not each.connected]),
         quarantined=_named([each.name for each in waiting if each.thing in held]),
         conflicts=tuple(_conflict(each, seen.row) for each in conflicts[:LISTED]),
         conflict_count=len(conflicts),

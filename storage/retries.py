@@ -64,9 +64,9 @@ def owe(connection: Connection, ended: Iterable[tuple[Stored, Execution]], *, at
 
 def words(connection: Connection, stored: Stored) -> str:
     """Return why an execution that has ended is not tried again; '' where nobody asked for that."""
-    ended = stored.execution
-    paced = _pacing(stored, ended, ended.last_updated_at)
-    if paced is None:
+    ended, paced = stored.execution, parse(stored.pacing)
+    asked = paced.job_executions_retry_config is not None or paced.retry_policy_config is not None
+    if not asked or ended.status not in _FAILED:
         return ""
     left = _left(connection, stored.job_key, paced)
     return _judge(connection, paced, stored, ended, left=left, at=ended.last_updated_at).words

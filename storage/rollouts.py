@@ -42,7 +42,7 @@ _MARK: Final = "UPDATE things SET notify_seq = notify_seq + 1 WHERE id IN (SELEC
 _DONE: Final = "DELETE FROM waiting WHERE job = :job AND thing IN (SELECT v FROM {keys} k)"
 _COUNT: Final = text(
     "UPDATE jobs SET waiting = waiting - :now, released = released + :now, minute_at = :minute_at, "
-    "minute_released = :minute_released WHERE id = :job"
+    "minute_released = :minute_released, minute_rate = :minute_rate WHERE id = :job"
 )
 _WAVES: Final = f"SELECT w.wave, count(*) {_FROM}{_WHERE}GROUP BY w.wave"
 #: The executions that those of a chunk replace, by wave and status.
@@ -90,6 +90,7 @@ def release(
             "job": job_key,
             "now": released,
             "minute_at": None if minute is None else to_millis(minute.began_at),
+            "minute_rate": None if minute is None else minute.rate,
             "minute_released": 0 if minute is None else minute.released - (planned or 0) + released,
         },
     )

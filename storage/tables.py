@@ -193,6 +193,7 @@ jobs = Table(
     Column("released", BigInteger, nullable=False, server_default="0"),
     Column("minute_at", Millis),
     Column("minute_released", Integer, nullable=False, server_default="0"),
+    Column("minute_rate", Integer),
     # The wave that is open (0: the job has none), whether windows are open by zone (JSON), retries given.
     Column("wave", Integer, nullable=False, server_default="0"),
     Column("open_zones", Text, nullable=False, server_default="{}"),

@@ -77,7 +77,9 @@ def exclusions(connection: Connection, targets: Sequence[str], *, at: datetime) 
     try:
         return resolve(connection, targets, policy=Policy(registration=Registration.STRICT), at=at)
     except JobsError as error:
-        raise type(error)(str(error).replace("targets", "excludedTargets", 1)) from None
+        # Nobody is registered by being excluded, whatever the policy.
+        said = str(error).replace("targets", "excludedTargets", 1).partition(", and registration")[0]
+        raise type(error)(said) from None
 
 
 def _is_unknown(target: Target, things: dict[str, int], groups: dict[str, int]) -> bool:

@@ -158,7 +158,7 @@ def test_why_a_thing_does_not_run_a_job_is_told(door):
     }
     door.ok("POST", "/jobs", {**NEW, "targets": ["c"], "jobId": "before"})
     create(door, **pacing)
-    assert reasons(door, "b") == ["OFFLINE", "NOT_NOTIFIED"]
+    assert reasons(door, "b") == ["OFFLINE"]
     assert reasons(door, "c") == ["EXCLUDED"]
     shut = door.ok("GET", "/jobs/j/things/a/explain")
     assert (shut["status"], shut["jobStatus"]) == (None, "IN_PROGRESS")
@@ -172,6 +172,6 @@ def test_why_a_thing_does_not_run_a_job_is_told(door):
     assert shut["reasons"][1]["reason"] == "RATE_LIMITED"
     door.ok("POST", "/jobs/j/pause", {"comment": "wait"})
     paused = door.ok("GET", "/jobs/j/things/a/explain")["reasons"][0]
-    assert (paused["reason"], paused["words"]) == ("PAUSED", "wait")
+    assert (paused["reason"], paused["words"]) == ("PAUSED", "paused by local: wait")
     assert paused["since"] is not None
     assert door("GET", "/jobs/j/things/nobody/explain").status == 404

@@ -47,7 +47,7 @@ def test_an_exponential_rate_grows_with_what_was_told_v26(store: SyncStore) -> N
     assert [after - before for before, after in pairwise(steps)] == [5, 10, 20, 60, 0]
 
 
-def test_success_raises_the_rate_within_the_minute(store: SyncStore) -> None:
+def test_success_raises_the_rate_of_the_next_minute(store: SyncStore) -> None:
     growing = {
         "exponentialRate": {
             "baseRatePerMinute": 2,
@@ -61,7 +61,11 @@ def test_success_raises_the_rate_within_the_minute(store: SyncStore) -> None:
     for thing in ("t000", "t001"):
         report(store, thing, "j", "SUCCEEDED")
     store.tick()
-    assert released(store, "j") == 6
+    # A fleet that succeeds at once must not be out at once.
+    assert released(store, "j") == 2
+    store.later(minutes=1)
+    store.tick()
+    assert released(store, "j") == 8
 
 
 def test_a_late_joiner_obeys_the_same_rate(store: SyncStore) -> None:

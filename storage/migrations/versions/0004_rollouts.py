@@ -57,6 +57,7 @@ _COLUMNS: dict[str, list[sa.Column[Any]]] = {
         _text("sweep", ""),
     ],
     "jobs": [
+        sa.Column("minute_rate", sa.Integer(), nullable=True),
         _number("wave"),
         _text("open_zones", "{}"),
         _number("retried", sa.BigInteger),
