@@ -172,8 +172,10 @@ _BARRED: Final = (
     'AND x."group" IS NOT NULL UNION SELECT g.id FROM thing_groups g JOIN barred b ON g.parent = b.id) '
 )
 _NOT_BARRED: Final = (
-    "NOT EXISTS (SELECT 1 FROM job_targets x WHERE x.job = :job AND x.excluded AND x.thing = c.thing) "
-    'AND NOT EXISTS (SELECT 1 FROM barred b JOIN group_members m ON m."group" = b.id WHERE m.thing = c.thing)'
+    # Each a list made once: a look at a job's targets for every thing would be their product.
+    "c.thing NOT IN (SELECT x.thing FROM job_targets x WHERE x.job = :job AND x.excluded "
+    "AND x.thing IS NOT NULL) "
+    'AND c.thing NOT IN (SELECT m.thing FROM barred b CROSS JOIN group_members m WHERE m."group" = b.id)'
 )
 
 
