@@ -15,7 +15,7 @@ from domain.execution import TERMINAL, Execution, Status
 from domain.job import OPEN, Counts, JobStatus
 from domain.opening import Opening
 from domain.planner import Pace, allowed_now, judgement, openings_of, room_for
-from domain.rollout import MINUTE, rate
+from domain.rollout import MINUTE
 
 
 class Why(StrEnum):
@@ -186,10 +186,7 @@ def _rate(job: Pace, counts: Counts, place: Place, now: datetime, *, is_held: bo
         if not is_held:
             yield Reason(Why.RELEASED_SOON, "it goes out with the clock's next tick")
         return
-    config = job.pacing.job_executions_rollout_config
-    assert config is not None
-    succeeded = counts.get(Status.SUCCEEDED, 0)
-    a_minute = max(1, rate(config, notified=job.released, succeeded=succeeded))
+    a_minute = max(1, allowed.minute.rate or 0)
     expected = allowed.renewed_at + (place.before - allowed.count) // a_minute * MINUTE
     words = f"{place.before} go out earlier, at {a_minute} a minute now"
     details = {"position": place.before + 1, "ratePerMinute": a_minute}

@@ -104,12 +104,12 @@ async def test_links_name_the_address_of_s3_that_devices_see(store, tmp_path):
         artifact_store="s3",
         s3_bucket="bucket",
         s3_endpoint="http://10.0.0.1:9000",
-        s3_public_endpoint="https://files.example",
+        s3_public_endpoint="https://objects.example",
         **S3,
     )
     kept, links = await artifact_parts(settings, store)
     assert isinstance(kept.contents, S3Contents)
-    assert links.elsewhere("a" * 64, 60).startswith(f"https://files.example/bucket/artifacts/{'a' * 64}?")
+    assert links.elsewhere("a" * 64, 60).startswith(f"https://objects.example/bucket/artifacts/{'a' * 64}?")
     # Its own bucket is no other's to point into.
     assert links.to_object(S3Object("bucket", "a"), seconds=60) is None
 
