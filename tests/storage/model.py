@@ -171,7 +171,8 @@ class Model(Groups):
                     run.step("TIMED_OUT")
             if due:
                 self.settle(job)
-            if job.status == "IN_PROGRESS" and job.waiting:
+            # Time-outs go alone: what they change is looked at again.
+            if job.status == "IN_PROGRESS" and job.waiting and not due:
                 self.release(job)
         return busy
 
