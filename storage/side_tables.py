@@ -116,6 +116,9 @@ templates = Table(
     Column("pacing", Text, nullable=False, server_default="{}"),
     Column("priority", Integer, nullable=False, server_default="0"),
     Column("exclusive_group", Text),
+    # Where its document came from, and package versions (JSON): what only the AWS dialect says.
+    Column("document_source", Text),
+    Column("package_versions", Text, nullable=False, server_default="[]"),
     Column("created_at", Millis, nullable=False),
     UniqueConstraint("template_id", "version"),
     sqlite_autoincrement=True,

@@ -22,19 +22,42 @@ from sqlalchemy import (
 from domain.execution import Status
 from domain.job import OPEN
 from storage.columns import Key, Millis, metadata
+from storage.principal_tables import (
+    access_keys,
+    certificates,
+    policies,
+    policy_attachments,
+    policy_versions,
+    thing_principals,
+)
+from storage.registry_tables import event_configurations, positions, tags, thing_types
 from storage.side_tables import artifacts, job_acts, job_values, job_waves, templates, tokens
+from storage.thing_tables import group_members, thing_groups, things
 
 __all__ = [
     "COUNTERS",
     "OPEN_SQL",
     "PENDING_SQL",
     "SUPERSEDED",
+    "access_keys",
     "artifacts",
+    "certificates",
+    "event_configurations",
+    "group_members",
     "job_acts",
     "job_values",
     "job_waves",
     "metadata",
+    "policies",
+    "policy_attachments",
+    "policy_versions",
+    "positions",
+    "tags",
     "templates",
+    "thing_groups",
+    "thing_principals",
+    "thing_types",
+    "things",
     "tokens",
 ]
 
@@ -54,110 +77,6 @@ meta = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("value", LargeBinary, nullable=False),
-)
-
-things = Table(
-    "things",
-    metadata,
-    Column("id", Key, primary_key=True),
-    Column("name", Text, nullable=False),
-    Column("thing_id", Text, nullable=False),
-    Column("attributes", Text, nullable=False, server_default="{}"),
-    Column("time_zone", Text),
-    Column("version", BigInteger, nullable=False, server_default="1"),
-    Column("created_at", Millis, nullable=False),
-    # A deleted thing keeps its row, since executions point at it; its name is free again.
-    Column("deleted_at", Millis),
-    # Marks: the pending list may have changed `notify_seq` times; the thing was told up to `notified_seq`.
-    Column("notify_seq", BigInteger, nullable=False, server_default="0"),
-    Column("notified_seq", BigInteger, nullable=False, server_default="0"),
-    # What it was told last: a digest of the pending set, and the first execution (0: none).
-    Column("announced_set", Text, nullable=False, server_default=""),
-    Column("announced_next", BigInteger, nullable=False, server_default="0"),
-    # Contact: whether it has a connection as far as we know, since when so, and when it was last heard.
-    Column("connected", Boolean, nullable=False, server_default=text("false")),
-    Column("connection_changed_at", Millis),
-    Column("last_seen_at", Millis),
-    # How many jobs in a row it has failed, and until when it gets no new work for that.
-    Column("failures", Integer, nullable=False, server_default="0"),
-    Column("quarantined_until", Millis),
-    # What a delete still has to do: '' when nothing.
-    Column("sweep", Text, nullable=False, server_default=""),
-    sqlite_autoincrement=True,
-)
-Index(
-    "uq_things_name",
-    things.c.name,
-    unique=True,
-    sqlite_where=text("deleted_at IS NULL"),
-    postgresql_where=text("deleted_at IS NULL"),
-)
-Index(
-    "ix_things_dirty",
-    things.c.id,
-    sqlite_where=text("notify_seq > notified_seq"),
-    postgresql_where=text("notify_seq > notified_seq"),
-)
-
-Index(
-    "ix_things_sweep",
-    things.c.id,
-    sqlite_where=text("sweep <> ''"),
-    postgresql_where=text("sweep <> ''"),
-)
-Index(
-    "ix_things_connected",
-    things.c.last_seen_at,
-    sqlite_where=text("connected"),
-    postgresql_where=text("connected"),
-)
-Index(
-    "ix_things_quarantined_until",
-    things.c.quarantined_until,
-    sqlite_where=text("quarantined_until IS NOT NULL"),
-    postgresql_where=text("quarantined_until IS NOT NULL"),
-)
-
-thing_groups = Table(
-    "thing_groups",
-    metadata,
-    Column("id", Key, primary_key=True),
-    Column("name", Text, nullable=False, unique=True),
-    Column("group_id", Text, nullable=False),
-    Column("parent", Key, ForeignKey("thing_groups.id"), index=True),
-    Column("description", Text),
-    Column("version", BigInteger, nullable=False, server_default="1"),
-    Column("created_at", Millis, nullable=False),
-    # The zone of those members that have none of their own.
-    Column("time_zone", Text),
-    # A dynamic group follows a query; how far its pass over all things has come (null: it is through).
-    Column("query", Text),
-    Column("built_to", Text),
-    # What a delete still has to do: '' when nothing.
-    Column("sweep", Text, nullable=False, server_default=""),
-    sqlite_autoincrement=True,
-)
-
-Index(
-    "ix_thing_groups_sweep",
-    thing_groups.c.id,
-    sqlite_where=text("sweep <> ''"),
-    postgresql_where=text("sweep <> ''"),
-)
-
-Index(
-    "ix_thing_groups_query",
-    thing_groups.c.id,
-    sqlite_where=text("query IS NOT NULL"),
-    postgresql_where=text("query IS NOT NULL"),
-)
-
-group_members = Table(
-    "group_members",
-    metadata,
-    Column("group", Key, ForeignKey("thing_groups.id"), primary_key=True),
-    Column("thing", Key, ForeignKey("things.id"), primary_key=True, index=True),
-    sqlite_with_rowid=False,
 )
 
 jobs = Table(
@@ -208,6 +127,13 @@ jobs = Table(
     Column("parameters", Text, nullable=False, server_default="{}"),
     # When the clock must look at the job again; 0 is at once, null is never.
     Column("look_at", Millis),
+    # What only the AWS dialect says: whose job it is (Greengrass), where its document came from, what that
+    # was before a managed template's parameters were filled in, and those (JSON); package versions (JSON).
+    Column("namespace_id", Text),
+    Column("document_source", Text),
+    Column("original_document", Text),
+    Column("document_parameters", Text, nullable=False, server_default="{}"),
+    Column("package_versions", Text, nullable=False, server_default="[]"),
     CheckConstraint("waiting >= 0 AND queued >= 0 AND in_progress >= 0", name="counts"),
     Index("ix_jobs_status_id", "status", "id"),
     Index("ix_jobs_target_selection_id", "target_selection", "id"),

@@ -1,0 +1,53 @@
+"""The tables of the registry's side: thing types, billing groups, tags, what events are published."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import BigInteger, Boolean, Column, Integer, Table, Text, text
+
+from storage.columns import Key, Millis, metadata
+
+thing_types: Final = Table(
+    "thing_types",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("type_id", Text, nullable=False),
+    Column("description", Text),
+    Column("searchable_attributes", Text, nullable=False, server_default="[]"),
+    Column("created_at", Millis, nullable=False),
+    Column("deprecated_at", Millis),
+    sqlite_autoincrement=True,
+)
+
+#: Labels on what has an ARN; ``resource`` is the end of that: "job/ID", "jobtemplate/ID", "thinggroup/NAME".
+tags = Table(
+    "tags",
+    metadata,
+    Column("resource", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: Which kinds of event are published over MQTT (contract 3.6); a kind without a row is off.
+event_configurations = Table(
+    "event_configurations",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("enabled", Boolean, nullable=False, server_default=text("false")),
+    Column("created_at", Millis, nullable=False),
+    Column("last_modified_at", Millis, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: How far a publisher has come in what it publishes (ids of execution_events, of job_acts).
+positions = Table(
+    "positions",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("position", BigInteger, nullable=False, server_default="0"),
+    Column("generation", Integer, nullable=False, server_default="0"),
+    sqlite_with_rowid=False,
+)
