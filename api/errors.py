@@ -11,13 +11,14 @@ from aiohttp import web
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from domain.errors import Conflict, InvalidRequest, JobsError, NotFound, Throttled, Unavailable
+from domain.errors import Conflict, InvalidRequest, JobsError, LimitExceeded, NotFound, Throttled, Unavailable
 
 #: The customer's dialect (contract 5.4). A class that is not here counts as its nearest ancestor.
 STATUS: Final[Mapping[type[JobsError], int]] = {
     InvalidRequest: 422,
     NotFound: 404,
     Conflict: 409,
+    LimitExceeded: 422,
     Throttled: 429,
     Unavailable: 503,
     JobsError: 500,

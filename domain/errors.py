@@ -84,6 +84,10 @@ class ThingVersionMismatch(Conflict):
     code = "VersionMismatch"
 
 
+class LimitExceeded(Conflict):
+    """There are as many of something as there may be (contract 2.15)."""
+
+
 class InvalidStateTransition(Conflict):
     """The state machine has no row for this step; carries the current state."""
 

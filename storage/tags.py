@@ -1,0 +1,72 @@
+"""Tags on resources. A resource is the end of its ARN: "job/ID", "jobtemplate/ID", "thinggroup/NAME"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import Connection, text
+
+from domain import tags as rules
+from domain.errors import LimitExceeded
+from storage.lists import bound, texts
+from storage.pages import Page, cut, size, start
+
+
+def put(connection: Connection, resource: str, pairs: Mapping[str, str]) -> None:
+    """Put tags on a resource; one that it has gets the new value.
+
+    Whether there is such a resource is the caller's to know. Raises ``InvalidRequest`` for a tag that cannot
+    be, ``LimitExceeded`` for too many.
+    """
+    wanted = rules.checked(pairs)
+    count = len({**of(connection, resource), **wanted})
+    if count > rules.MAX_TAGS:
+        raise LimitExceeded(f"{resource} would have {count} tags; at most {rules.MAX_TAGS} are allowed")
+    if wanted:
+        connection.execute(
+            text(
+                "INSERT INTO tags (resource, key, value) VALUES (:resource, :key, :value) "
+                "ON CONFLICT (resource, key) DO UPDATE SET value = excluded.value"
+            ),
+            [{"resource": resource, "key": key, "value": value} for key, value in wanted.items()],
+        )
+
+
+def remove(connection: Connection, resource: str, keys: Sequence[str]) -> None:
+    """Take tags off a resource; one that it has not is no error."""
+    connection.execute(
+        text(
+            "DELETE FROM tags WHERE resource = :resource "
+            f"AND key IN (SELECT v FROM {texts(connection, 'keys')} k)"
+        ),
+        {"resource": resource, "keys": bound(connection, keys)},
+    )
+
+
+def of(connection: Connection, resource: str) -> dict[str, str]:
+    """Return all tags of a resource, by key."""
+    found = connection.execute(
+        text("SELECT key, value FROM tags WHERE resource = :resource ORDER BY key"), {"resource": resource}
+    )
+    return {row.key: row.value for row in found}
+
+
+def page(
+    connection: Connection, resource: str, *, max_results: int = rules.MAX_TAGS, next_token: str | None = None
+) -> Page[tuple[str, str]]:
+    """Return tags of a resource as pairs, by key."""
+    question = ("tags", resource)
+    after = start(connection, question, next_token)
+    found = connection.execute(
+        text(
+            "SELECT key, value FROM tags WHERE resource = :resource "
+            f"{'' if after is None else 'AND key > :after'} ORDER BY key LIMIT :limit"
+        ),
+        {"resource": resource, "after": after, "limit": size(max_results) + 1},
+    )
+    return cut(connection, question, [(row.key, (row.key, row.value)) for row in found], max_results)
+
+
+def clear(connection: Connection, resource: str) -> None:
+    """Take all tags off a resource that is going."""
+    connection.execute(text("DELETE FROM tags WHERE resource = :resource"), {"resource": resource})
