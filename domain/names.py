@@ -106,3 +106,7 @@ class Arns:
 
     def template(self, template_id: str) -> str:
         return self._arn(f"jobtemplate/{template_id}")
+
+    def managed_template(self, reference: str) -> str:
+        """Return the ARN of a template that comes with us: it belongs to no account."""
+        return f"arn:{self.partition}:iot:{self.region}::jobtemplate/{reference}"
