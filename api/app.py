@@ -6,10 +6,11 @@ from aiohttp import web
 from pydantic_core import to_json
 
 from api import docs, openapi
+from api.aws.planes import planes
 from api.binding import bind
 from api.call import ApiOptions
 from api.envelope import envelope
-from api.guards import guards
+from api.guards import Gauge, guards
 from api.routes import ROUTES
 from storage.store import Store
 
@@ -18,7 +19,9 @@ __all__ = ["ApiOptions", "build"]
 
 def build(store: Store, options: ApiOptions) -> web.Application:
     """Return the application; serve it with ``api.server.ApiServer``."""
-    app = web.Application(middlewares=[envelope(), guards(options)])
+    in_flight = Gauge(options.in_flight, "requests are being answered")
+    aws = planes(store, options, in_flight)
+    app = web.Application(middlewares=[envelope(aws), guards(options, in_flight)])
     for route in ROUTES:
         handler = bind(route, store, options)
         if route.method == "GET":

@@ -36,6 +36,8 @@ class ApiOptions:
     downloads: int = 512
     #: How long a body may take, one of JSON in all, an artifact's without a byte.
     body_seconds: float = 30.0
+    #: Whether the AWS planes take requests without a signature, or with any (on loopback only).
+    insecure: bool = False
     #: Where the contents of artifacts are; None: nowhere.
     artifacts: ArtifactStore | None = None
 

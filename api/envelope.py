@@ -9,6 +9,7 @@ from typing import Final
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
+from api.aws.planes import Planes
 from api.connection import Connection
 from api.errors import Refusal, failure, shown, status_of
 from api.headers import REQUEST_ID, REQUEST_ID_OF, dress, new_id
@@ -19,14 +20,19 @@ _SANE_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _READS: Final = frozenset({hdrs.METH_GET, hdrs.METH_HEAD})
 
 
-def envelope() -> Middleware:
-    """Return the middleware that must come first."""
+def envelope(aws: Planes) -> Middleware:
+    """Return the middleware that must come first; what is for a plane of AWS's dialects goes there."""
 
     @web.middleware
     async def wrap(request: web.Request, handler: Handler) -> web.StreamResponse:
+        response: web.StreamResponse
         request_id = request[REQUEST_ID_OF] = _request_id(request)
         with Connection.busy(request):
-            response = await _answer(request, handler, request_id)
+            plane = aws.of(request)
+            if plane is not None:
+                response = await plane[0].answer(request, plane[1])
+            else:
+                response = await _answer(request, handler, request_id)
         dress(response, request_id)
         level = logging.DEBUG if request.method in _READS else logging.INFO
         path = shown(request.rel_url.raw_path)

@@ -26,11 +26,10 @@ _LAST_PORT: Final = 65_535
 _SAFE: Final = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
 
 
-def guards(options: ApiOptions) -> Middleware:
-    """Return the middleware that refuses strangers and takes no more than ``options.in_flight`` at a time."""
+def guards(options: ApiOptions, in_flight: Gauge) -> Middleware:
+    """Return the middleware that refuses strangers and takes no more than ``in_flight`` at a time."""
     key = None if options.api_key is None else options.api_key.encode()
-    in_flight = _Gauge(options.in_flight, "requests are being answered")
-    downloads = _Gauge(options.downloads, "downloads are under way")
+    downloads = Gauge(options.downloads, "downloads are under way")
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -52,7 +51,7 @@ def guards(options: ApiOptions) -> Middleware:
     return check
 
 
-class _Gauge:
+class Gauge:
     """Counts what goes on at a time, and refuses more."""
 
     def __init__(self, limit: int, what: str) -> None:

@@ -1,0 +1,12 @@
+"""The two tables of operations: what the control plane answers, and what the data plane."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from api.aws.operation import Operation
+
+#: One line per module of handlers.
+CONTROL: Final[tuple[Operation, ...]] = ()
+
+DATA: Final[tuple[Operation, ...]] = ()

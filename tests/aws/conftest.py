@@ -1,0 +1,34 @@
+"""boto3 as everybody has it, pointed at a real server of ours by its ``endpoint_url`` and nothing else."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "api"))
+
+from aws_site import opened_site
+
+
+@pytest.fixture
+def site(tmp_path):
+    """Give a server of one's own, its clock at ``site.door.at``."""
+    with opened_site(tmp_path / "data") as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def shared_site(tmp_path_factory):
+    """Give the module's server, for tests that do not mind what is there already."""
+    with opened_site(tmp_path_factory.mktemp("aws") / "data") as found:
+        yield found
+
+
+@pytest.fixture
+def iot(site):
+    return site.iot
+
+
+@pytest.fixture
+def jobs_data(site):
+    return site.jobs_data

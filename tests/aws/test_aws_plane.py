@@ -1,0 +1,44 @@
+"""What holds for every operation of the AWS planes: paths, errors, forms."""
+
+import http.client
+import json
+
+import pytest
+from botocore.exceptions import ClientError
+
+from api.aws.operations import CONTROL, DATA
+
+
+def exchange(site, method, path, body=None, headers=None):
+    connection = http.client.HTTPConnection(site.door.host, site.door.port, timeout=30)
+    try:
+        connection.request(method, path, body, headers or {})
+        answer = connection.getresponse()
+        return answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.read()
+    finally:
+        connection.close()
+
+
+def test_an_operation_we_do_not_have_answers_as_aws_would(shared_site):
+    with pytest.raises(ClientError) as caught:
+        shared_site.iot.list_authorizers()
+    assert caught.value.response["Error"]["Code"] == "UnknownOperationException"
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 404
+    assert "GET '/aws/iot/authorizers/'" in str(caught.value)
+
+
+@pytest.mark.parametrize("path", ["/aws/iot", "/aws/iot/", "/aws/iot/nothing", "/aws/iot-jobs-data/things"])
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+def test_nothing_below_the_prefixes_answers_in_our_own_form(shared_site, method, path):
+    status, headers, raw = exchange(shared_site, method, path)
+    assert (status, headers["x-amzn-errortype"]) == (404, "UnknownOperationException")
+    assert headers["content-type"].startswith("application/json")
+    assert headers["x-amzn-requestid"] == headers["x-request-id"]
+    assert set(json.loads(raw)) == {"message"}
+
+
+def test_no_two_operations_are_reached_by_the_same_request():
+    for plane in (CONTROL, DATA):
+        reached = [(each.method, tuple("{}" if s[0] == "{" else s for s in each.segments)) for each in plane]
+        assert len(reached) == len(set(reached))
+        assert len({each.name for each in plane}) == len(plane)
