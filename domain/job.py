@@ -113,6 +113,9 @@ class Template:
     pacing: Pacing | None = None
     priority: int = 0
     exclusive_group: str | None = None
+    #: Where its document was fetched from, once.
+    document_source: str | None = None
+    package_versions: tuple[str, ...] = ()
 
 
 def text(field_name: str, value: object) -> str:

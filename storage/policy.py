@@ -40,6 +40,8 @@ class Policy:
     quarantine: Quarantine = NO_QUARANTINE
     #: Who makes links to files; without one those of AWS stay as they are, and ours cannot be had.
     minter: Minter | None = None
+    #: With how many job templates AWS's dialect makes no more (contract 2.15); ours knows no end.
+    most_templates: int = 100
 
 
 #: Nothing is forbidden.

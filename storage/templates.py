@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -15,7 +15,7 @@ from domain import job as rules
 from domain import parameters as parameter_rules
 from domain import queue
 from domain.documents import document_text
-from domain.errors import AlreadyExists, InvalidRequest, NotFound
+from domain.errors import AlreadyExists, InvalidRequest, LimitExceeded, NotFound
 from domain.job import Template
 from domain.names import template_id as checked_template_id
 from domain.pacing import UNPACED, Pacing, parse
@@ -23,7 +23,7 @@ from domain.schedule import SchedulingConfig
 from domain.substitution import parameters_named
 from domain.timeout_config import TimeoutConfig
 from domain.timeout_config import parse as timeouts_from
-from storage import links
+from storage import links, tags
 from storage.millis import from_millis, to_millis
 from storage.pages import Page, cut, size, start
 
@@ -40,13 +40,19 @@ def create(
     priority: int | None = None,
     exclusive_group: str | None = None,
     from_job: str | None = None,
+    document_source: str | None = None,
+    package_versions: Sequence[str] | None = None,
+    labels: Mapping[str, str] | None = None,
+    most: int | None = None,
     again: bool = False,
     at: datetime,
 ) -> Template:
     """Keep a template, or with ``again`` another version of one that is there.
 
-    What is not given comes from the job ``from_job``, a member as a whole (contract 1.7). Raises
-    ``AlreadyExists`` for an id that is taken (``NotFound``: again, and it is not), ``InvalidRequest``.
+    What is not given comes from the job ``from_job``, a member as a whole (contract 1.7); ``document_source``
+    says where ``document`` came from. ``labels`` are its tags, ``most`` how many templates there may be.
+    Raises ``AlreadyExists`` for an id that is taken (``NotFound``: again, and it is not), ``LimitExceeded``,
+    ``InvalidRequest``.
     """
     name = str(uuid4()) if template_id is None else checked_template_id(template_id)
     last = connection.execute(_LAST, {"id": name}).scalar()
@@ -54,6 +60,7 @@ def create(
         raise AlreadyExists(f"Job template {name} already exists")
     if last is None and again:
         raise NotFound(f"There is no job template {name}")
+    _refuse_more_than(connection, most)
     basis = NOTHING if from_job is None else _of_job(connection, from_job)
     schema = parameter_rules.checked(parameters or {})
     group = basis.exclusive_group if exclusive_group is None else queue.exclusive_group(exclusive_group)
@@ -71,10 +78,28 @@ def create(
             "pacing": pacing.over(basis.pacing or UNPACED).text,
             "priority": basis.priority if priority is None else queue.priority(priority),
             "exclusive_group": group,
+            "document_source": basis.document_source if document is None else document_source,
+            "package_versions": to_json(
+                basis.package_versions if package_versions is None else package_versions
+            ).decode(),
             "at": to_millis(at),
         },
     )
+    tags.put(connection, resource(name), labels or {})
     return get(connection, name)
+
+
+def resource(template_id: str) -> str:
+    """Return what a template's tags hang on."""
+    return f"jobtemplate/{template_id}"
+
+
+def _refuse_more_than(connection: Connection, most: int | None) -> None:
+    if most is None:
+        return
+    count = connection.execute(text("SELECT count(DISTINCT template_id) FROM templates")).scalar_one()
+    if count >= most:
+        raise LimitExceeded(f"There are {count} job templates; at most {most} are allowed")
 
 
 _LAST = text(
@@ -83,8 +108,9 @@ _LAST = text(
 )
 _INSERT = text(
     "INSERT INTO templates (template_id, version, document, description, parameters, timeout_config, "
-    "pacing, priority, exclusive_group, created_at) VALUES (:id, :version, :document, :description, "
-    ":parameters, :timeout_config, :pacing, :priority, :exclusive_group, :at)"
+    "pacing, priority, exclusive_group, document_source, package_versions, created_at) VALUES (:id, "
+    ":version, :document, :description, :parameters, :timeout_config, :pacing, :priority, :exclusive_group, "
+    ":document_source, :package_versions, :at)"
 )
 
 
@@ -108,6 +134,8 @@ def _of_job(connection: Connection, job_id: str) -> Template:
         pacing=paced.model_copy(update={"scheduling_config": kept}),
         priority=row.priority,
         exclusive_group=row.exclusive_group,
+        document_source=row.document_source,
+        package_versions=tuple(from_json(row.package_versions)),
     )
 
 
@@ -183,6 +211,8 @@ def delete(connection: Connection, template_id: str, *, version: int | None = No
             text("UPDATE templates SET highest = :version WHERE template_id = :id AND highest < :version"),
             {"id": template_id, "version": version},
         )
+    if connection.execute(_LAST, {"id": template_id}).scalar() is None:
+        tags.clear(connection, resource(template_id))
 
 
 def _none(template_id: str, version: int | None) -> NotFound:
@@ -202,4 +232,6 @@ def _template(row: Any) -> Template:
         pacing=parse(row.pacing),
         priority=row.priority,
         exclusive_group=row.exclusive_group,
+        document_source=row.document_source,
+        package_versions=tuple(from_json(row.package_versions)),
     )
