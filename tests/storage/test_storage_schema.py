@@ -6,6 +6,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sync_store import SyncStore
 
@@ -65,6 +66,29 @@ def test_an_upgrade_of_what_is_new_changes_nothing(store: SyncStore) -> None:
     schema.upgrade(store.writer)
     store.reopen()
     assert (shape(store.path), store.rows("SELECT * FROM meta")) == before
+
+
+def test_the_head_that_is_known_is_the_newest_of_the_migrations(store: SyncStore) -> None:
+    with store.writer.begin() as connection:
+        assert ScriptDirectory.from_config(schema.config(connection)).get_heads() == [schema.HEAD]
+
+
+def test_only_a_database_at_the_head_is_spared_the_migrations(
+    store: SyncStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(command, "upgrade", lambda _config, revision: asked.append(revision))
+    schema.upgrade(store.writer)
+    assert asked == []
+    for change in (
+        "UPDATE alembic_version SET version_num = '0001'",
+        "INSERT INTO alembic_version (version_num) VALUES ('0002')",
+        "DELETE FROM alembic_version",
+        "DROP TABLE alembic_version",
+    ):
+        store.do(lambda connection, change=change: connection.execute(text(change)))
+        schema.upgrade(store.writer)
+    assert asked == ["head"] * 4
 
 
 def test_a_database_of_the_first_version_is_brought_up_to_date_with_what_is_in_it(tmp_path: Path) -> None:
