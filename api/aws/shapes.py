@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Final
@@ -70,7 +71,9 @@ class Output(BaseModel):
     )
 
     #: Members that differ from AWS's, and how; for docs/aws.md.
-    APPROXIMATED: ClassVar[dict[str, str]] = {}
+    APPROXIMATED: ClassVar[Mapping[str, str]] = {}
+    #: Members that AWS's shape has and that are never sent, and why.
+    NEVER_SENT: ClassVar[Mapping[str, str]] = {}
 
 
 class Empty(Output):
