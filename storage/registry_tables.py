@@ -21,6 +21,19 @@ thing_types: Final = Table(
     sqlite_autoincrement=True,
 )
 
+#: Names under which things are billed elsewhere; here they are labels.
+billing_groups: Final = Table(
+    "billing_groups",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("group_id", Text, nullable=False),
+    Column("description", Text),
+    Column("version", BigInteger, nullable=False, server_default="1"),
+    Column("created_at", Millis, nullable=False),
+    sqlite_autoincrement=True,
+)
+
 #: Labels on what has an ARN; ``resource`` is the end of that: "job/ID", "jobtemplate/ID", "thinggroup/NAME".
 tags = Table(
     "tags",

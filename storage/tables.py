@@ -30,7 +30,7 @@ from storage.principal_tables import (
     policy_versions,
     thing_principals,
 )
-from storage.registry_tables import event_configurations, positions, tags, thing_types
+from storage.registry_tables import billing_groups, event_configurations, positions, tags, thing_types
 from storage.side_tables import artifacts, job_acts, job_values, job_waves, templates, tokens
 from storage.thing_tables import group_members, thing_groups, things
 
@@ -41,6 +41,7 @@ __all__ = [
     "SUPERSEDED",
     "access_keys",
     "artifacts",
+    "billing_groups",
     "certificates",
     "event_configurations",
     "group_members",

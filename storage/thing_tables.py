@@ -70,6 +70,14 @@ Index(
     sqlite_where=text("quarantined_until IS NOT NULL"),
     postgresql_where=text("quarantined_until IS NOT NULL"),
 )
+for _label in ("thing_type", "billing_group"):
+    Index(
+        f"ix_things_{_label}",
+        things.c[_label],
+        things.c.name,
+        sqlite_where=text(f"{_label} IS NOT NULL"),
+        postgresql_where=text(f"{_label} IS NOT NULL"),
+    )
 
 thing_groups = Table(
     "thing_groups",

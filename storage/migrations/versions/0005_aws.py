@@ -53,6 +53,12 @@ def upgrade() -> None:
     for table, columns in _COLUMNS.items():
         for column in columns:
             op.add_column(table, column)
+    for label in ("thing_type", "billing_group"):
+        known = sa.text(f"{label} IS NOT NULL")
+        name = op.f(f"ix_things_{label}")
+        op.create_index(
+            name, "things", [label, "name"], unique=False, sqlite_where=known, postgresql_where=known
+        )
     _registry()
     _principals()
 
@@ -85,6 +91,15 @@ def _registry() -> None:
         _moment("created_at"),
         _perhaps("deprecated_at"),
         sa.UniqueConstraint("name", name=op.f("uq_thing_types_name")),
+    )
+    _own(
+        "billing_groups",
+        _word("name"),
+        _word("group_id"),
+        _text("description"),
+        sa.Column("version", sa.BigInteger(), server_default="1", nullable=False),
+        _moment("created_at"),
+        sa.UniqueConstraint("name", name=op.f("uq_billing_groups_name")),
     )
     _keyed("tags", ("resource", "key"), _word("resource"), _word("key"), _word("value"))
     _keyed(
