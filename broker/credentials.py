@@ -25,13 +25,13 @@ class DeviceCredentials:
         except UnicodeDecodeError:
             return None
         thing = await self._store.read(tokens.verify, token)
-        if thing is None or credentials.username not in (None, "", thing):
+        if thing is None or credentials.name not in ("", thing):
             return None
         return Identity(thing)
 
     @staticmethod
     def _by_word(credentials: Credentials) -> Identity | None:
         try:
-            return Identity(thing_name(credentials.username or credentials.client_id))
+            return Identity(thing_name(credentials.name or credentials.client_id))
         except InvalidRequest:
             return None

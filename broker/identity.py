@@ -14,6 +14,11 @@ class Credentials:
     username: str | None
     password: bytes | None
 
+    @property
+    def name(self) -> str:
+        """The user name without what AWS's SDKs say of themselves behind it (``?SDK=…``); may be empty."""
+        return (self.username or "").partition("?")[0]
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:

@@ -24,6 +24,15 @@ async def test_a_token_tells_its_thing(store: Store, token: str) -> None:
     assert await check(Credentials("a", None, token.encode())) == Identity("a")
 
 
+async def test_what_an_sdk_says_of_itself_is_no_part_of_the_name(store: Store, token: str) -> None:
+    check, said = DeviceCredentials(store, insecure=True), "?SDK=Python&Version=1.6.2"
+    for password in (token.encode(), None):
+        assert await check(Credentials("a", said, password)) == Identity("a")
+        assert await check(Credentials("a", f"a{said}", password)) == Identity("a")
+    assert await check(Credentials("a", f"b{said}", token.encode())) is None
+    assert await check(Credentials("a", f"b{said}", None)) == Identity("b")
+
+
 @pytest.mark.parametrize("insecure", [False, True])
 @pytest.mark.parametrize("wrong", [b"", b"x", b"\xff", b"tj_000000000000_" + b"A" * 43, b"tj_x", None])
 async def test_anything_else_is_refused(
