@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from api.artifact_store import ArtifactStore
+from api.document_sources import DocumentSources
 from api.shapes import Request
 from domain.names import Arns
 from storage.policy import Policy
@@ -40,6 +41,8 @@ class ApiOptions:
     insecure: bool = False
     #: Where the contents of artifacts are; None: nowhere.
     artifacts: ArtifactStore | None = None
+    #: What documents may be fetched from, once, where a job names one by its URL; None: nothing.
+    sources: DocumentSources | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
