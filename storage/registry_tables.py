@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Boolean, Column, Integer, Table, Text, text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Table, Text, text
 
 from storage.columns import Key, Millis, metadata
 
@@ -55,12 +55,31 @@ event_configurations = Table(
     sqlite_with_rowid=False,
 )
 
-#: How far a publisher has come in what it publishes (ids of execution_events, of job_acts).
+#: How far a publisher has come in what it publishes (ids of execution_events).
 positions = Table(
     "positions",
     metadata,
     Column("name", Text, primary_key=True),
     Column("position", BigInteger, nullable=False, server_default="0"),
-    Column("generation", Integer, nullable=False, server_default="0"),
     sqlite_with_rowid=False,
+)
+
+#: What is to be published and cannot be read from execution_events, or soon not any more; gone when published.
+lifecycle_notes = Table(
+    "lifecycle_notes",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("at", Millis, nullable=False),
+    # The last transition there had been by then: its place among those. A transition kept has its own number.
+    Column("place", BigInteger, nullable=False),
+    Column("transition", BigInteger),
+    Column("kind", Text, nullable=False),
+    Column("operation", Text, nullable=False),
+    Column("job_id", Text, nullable=False),
+    Column("thing_name", Text),
+    Column("number", BigInteger),
+    # Of an execution its status details, of a job what its events say of it; JSON.
+    Column("details", Text, nullable=False, server_default="{}"),
+    Index("ix_lifecycle_notes_place_id", "place", "id"),
+    sqlite_autoincrement=True,
 )

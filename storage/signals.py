@@ -15,7 +15,9 @@ class Signal(StrEnum):
     AGENDA = "agenda"
     REVOKED = "revoked"
     EVENTS = "events"
+    SWITCHED = "switched"
     REGISTERED = "registered"
+    TRUSTED = "trusted"
 
 
 _KEY: Final = "thingjobs.signals"

@@ -30,7 +30,14 @@ from storage.principal_tables import (
     policy_versions,
     thing_principals,
 )
-from storage.registry_tables import billing_groups, event_configurations, positions, tags, thing_types
+from storage.registry_tables import (
+    billing_groups,
+    event_configurations,
+    lifecycle_notes,
+    positions,
+    tags,
+    thing_types,
+)
 from storage.side_tables import artifacts, job_acts, job_values, job_waves, templates, tokens
 from storage.thing_tables import group_members, thing_groups, things
 
@@ -48,6 +55,7 @@ __all__ = [
     "job_acts",
     "job_values",
     "job_waves",
+    "lifecycle_notes",
     "metadata",
     "policies",
     "policy_attachments",

@@ -115,8 +115,20 @@ def _registry() -> None:
         ("name",),
         _word("name"),
         sa.Column("position", sa.BigInteger(), server_default="0", nullable=False),
-        sa.Column("generation", sa.Integer(), server_default="0", nullable=False),
     )
+    _own(
+        "lifecycle_notes",
+        _moment("at"),
+        _moment("place"),
+        _perhaps("transition"),
+        _word("kind"),
+        _word("operation"),
+        _word("job_id"),
+        _text("thing_name"),
+        _perhaps("number"),
+        _text("details", "{}"),
+    )
+    op.create_index(op.f("ix_lifecycle_notes_place_id"), "lifecycle_notes", ["place", "id"], unique=False)
 
 
 def _principals() -> None:
@@ -144,6 +156,7 @@ def _principals() -> None:
         _moment("last_modified_at"),
         _moment("not_before"),
         _moment("not_after"),
+        _perhaps("rights_ended_at"),
         sa.UniqueConstraint("certificate_id", name=op.f("uq_certificates_certificate_id")),
     )
     _keyed(
