@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import cache
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -45,7 +46,7 @@ _ABOUT: Final = (
 )
 
 
-def document(routes: Sequence[Route], options: ApiOptions) -> Schema:
+def document(routes: tuple[Route, ...], options: ApiOptions) -> Schema:
     """Return the description of these routes."""
     schemas = _schemas(routes)
     paths: dict[str, Schema] = {}
@@ -72,7 +73,9 @@ def document(routes: Sequence[Route], options: ApiOptions) -> Schema:
     return described
 
 
-def _schemas(routes: Sequence[Route]) -> dict[str, Schema]:
+@cache
+def _schemas(routes: tuple[Route, ...]) -> Mapping[str, Schema]:
+    """Ask the models once per process: it is half of what opening the door costs."""
     asked = {model for route in routes for model in (route.query, route.body)}
     answered = {route.answer for route in routes if not route.answer.binary} | {Error}
     wanted: list[tuple[type[BaseModel], Any]] = [
@@ -167,7 +170,7 @@ def _responses(route: Route, options: ApiOptions) -> Schema:
     return {**failures, **answers}
 
 
-def _statuses(routes: Sequence[Route]) -> list[int]:
+def _statuses(routes: tuple[Route, ...]) -> list[int]:
     named = {status for route in routes for status in route.errors}
     return sorted({401, *_EVERYWHERE, *_WITH_BODY, *named})
 
