@@ -39,6 +39,10 @@ class InvalidTopic(InvalidRequest):
     code = "InvalidTopic"
 
 
+class InvalidQuery(InvalidRequest):
+    """A query over things cannot be read; says where."""
+
+
 class UnknownTarget(InvalidRequest):
     """A target of a job names a group, or (under strict registration) a thing, that is not registered."""
 
@@ -63,8 +67,20 @@ class AlreadyExists(Conflict):
     """The id is taken by something different."""
 
 
+class StillAttached(Conflict):
+    """What is to be deleted is still in use by something else."""
+
+
+class WrongCertificateState(Conflict):
+    """The status of a certificate forbids it."""
+
+
 class WrongJobState(Conflict):
     """The job's status or kind forbids the verb (cancel a completed job, associate on SNAPSHOT)."""
+
+
+class NeedsForce(WrongJobState):
+    """The job is not over; the verb takes it only with force."""
 
 
 class VersionMismatch(Conflict):

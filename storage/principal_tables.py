@@ -34,13 +34,15 @@ certificates = Table(
     Column("pem", Text, nullable=False),
     Column("common_name", Text, nullable=False, server_default=""),
     Column("status", Text, nullable=False),
-    # SELF_SIGNED stands for what was registered without an authority.
+    # SNI_ONLY (AWS's word) stands for what was registered as it is, whoever signed it.
     Column("mode", Text, nullable=False),
     Column("version", Integer, nullable=False, server_default="1"),
     Column("created_at", Millis, nullable=False),
     Column("last_modified_at", Millis, nullable=False),
     Column("not_before", Millis, nullable=False),
     Column("not_after", Millis, nullable=False),
+    # When something it opened the door for ended last: its status changed, or a thing lost it.
+    Column("rights_ended_at", Millis),
     sqlite_autoincrement=True,
 )
 

@@ -15,7 +15,7 @@ from domain.errors import AlreadyExists, NotFound, ThingVersionMismatch
 from domain.names import thing_name as checked_name
 from domain.query import matches, parse
 from domain.registry import Thing
-from storage import departures, dynamic, moves, quarantine, tokens
+from storage import certificates, departures, dynamic, moves, quarantine, tokens
 from storage.departures import Departure, Kind
 from storage.millis import from_millis, to_millis
 from storage.pages import Page, cut, size, start, token
@@ -190,6 +190,7 @@ def delete(connection: Connection, name: str, *, expected_version: int | None = 
     _expect(get(connection, name), expected_version)
     key = key_of(connection, name)
     tokens.revoke(connection, name, at=at)
+    certificates.leave(connection, key, at=at)
     connection.execute(text("DELETE FROM group_members WHERE thing = :thing"), {"thing": key})
     connection.execute(
         text("UPDATE things SET deleted_at = :at, sweep = :sweep WHERE id = :thing"),

@@ -43,6 +43,7 @@ DOORS = {
     "lark": ("domain/query.py",),
     "jsonschema": ("domain/parameters.py",),
     "obstore": ("api/",),
+    "cryptography": ("storage/",),
 }
 
 #: The ground floor does no I/O and reads no clock; ``datetime`` is there for its types.
