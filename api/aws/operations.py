@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from api.aws import device
 from api.aws.operation import Operation
 
 #: One line per module of handlers.
 CONTROL: Final[tuple[Operation, ...]] = ()
 
-DATA: Final[tuple[Operation, ...]] = ()
+DATA: Final[tuple[Operation, ...]] = device.OPERATIONS
