@@ -42,6 +42,16 @@ def group_name(value: str) -> str:
     return _check(_THING, "thingGroupName", value)
 
 
+def type_name(value: str) -> str:
+    """Return ``value``, or raise ``InvalidRequest`` if it cannot name a thing type."""
+    return _check(_THING, "thingTypeName", value)
+
+
+def billing_group_name(value: str) -> str:
+    """Return ``value``, or raise ``InvalidRequest`` if it cannot name a billing group."""
+    return _check(_THING, "billingGroupName", value)
+
+
 def job_id(value: str) -> str:
     """Return ``value``, or raise ``InvalidRequest`` if it cannot name a job."""
     return _check(_JOB, "jobId", value)

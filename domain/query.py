@@ -14,7 +14,7 @@ from typing import Final
 from lark import Lark, Token, Transformer, UnexpectedInput, v_args
 from lark.exceptions import UnexpectedCharacters, UnexpectedToken
 
-from domain.errors import InvalidRequest
+from domain.errors import InvalidQuery
 from domain.query_terms import (
     AllOf,
     AnyOf,
@@ -22,6 +22,7 @@ from domain.query_terms import (
     Compared,
     Connected,
     Facts,
+    Field,
     Node,
     Not,
     Pattern,
@@ -42,9 +43,9 @@ _GRAMMAR: Final = r"""
     ?unit: (NOT | MINUS) unit -> negated
          | "(" any ")" -> nested
          | CONNECTED ":" TRUTH -> connected
-         | (THING_NAME | ATTRIBUTE) ":" (WORD | QUOTED) -> equal
-         | (THING_NAME | ATTRIBUTE) _COLON? COMPARISON bound -> compared
-         | (THING_NAME | ATTRIBUTE) ":" (LSQB | LBRACE) bound _TO bound (RSQB | RBRACE) -> ranged
+         | (THING_NAME | THING_TYPE | ATTRIBUTE) ":" (WORD | QUOTED) -> equal
+         | (THING_NAME | THING_TYPE | ATTRIBUTE) _COLON? COMPARISON bound -> compared
+         | (THING_NAME | THING_TYPE | ATTRIBUTE) ":" (LSQB | LBRACE) bound _TO bound (RSQB | RBRACE) -> ranged
     bound: WORD | QUOTED
 
     _COLON: ":"
@@ -55,6 +56,7 @@ _GRAMMAR: Final = r"""
     MINUS: "-"
     CONNECTED: /connectivity\.connected(?![\w.-])/
     THING_NAME: /thingName(?![\w.-])/
+    THING_TYPE: /thingTypeName(?![\w.-])/
     ATTRIBUTE: /attributes\.([a-zA-Z0-9_.,@\/#-]|\\:)+/
     TRUTH: /(true|false)(?![^\s()])/i
     COMPARISON: "<=" | ">=" | "<" | ">"
@@ -67,10 +69,12 @@ _GRAMMAR: Final = r"""
     %ignore /[ \t\r\n]+/
 """
 
+_FIELD: Final = "a field (thingName, thingTypeName, attributes.NAME, connectivity.connected)"
 _WORDS: Final = {
-    "THING_NAME": "a field (thingName, attributes.NAME, connectivity.connected)",
-    "ATTRIBUTE": "a field (thingName, attributes.NAME, connectivity.connected)",
-    "CONNECTED": "a field (thingName, attributes.NAME, connectivity.connected)",
+    "THING_NAME": _FIELD,
+    "THING_TYPE": _FIELD,
+    "ATTRIBUTE": _FIELD,
+    "CONNECTED": _FIELD,
     "WORD": "a value",
     "QUOTED": "a value",
     "TRUTH": "true or false",
@@ -117,16 +121,16 @@ def matches(query: Query, facts: Facts) -> bool:
 
 @lru_cache(maxsize=256)
 def parse(text: str) -> Query:
-    """Read a query, or raise ``InvalidRequest`` saying where it goes wrong and what was expected there."""
+    """Read a query, or raise ``InvalidQuery`` saying where it goes wrong and what was expected there."""
     if len(text) > MAX_LENGTH:
-        raise InvalidRequest(f"query has {len(text)} characters; at most {MAX_LENGTH} are allowed")
+        raise InvalidQuery(f"query has {len(text)} characters; at most {MAX_LENGTH} are allowed")
     try:
         root = _parser().parse(text)
     except UnexpectedInput as error:
         raise _unexpected(text, error) from None
     assert isinstance(root, Node)
     if root.terms > MAX_TERMS:
-        raise InvalidRequest(f"query has {root.terms} terms; at most {MAX_TERMS} are allowed")
+        raise InvalidQuery(f"query has {root.terms} terms; at most {MAX_TERMS} are allowed")
     return Query(text, root)
 
 
@@ -176,8 +180,8 @@ class _Build(Transformer[Token, Node]):
 
 
 def _subject(field: Token) -> Subject:
-    if field.type == "THING_NAME":
-        return Subject(None)
+    if field.type != "ATTRIBUTE":
+        return Subject(Field(str(field)))
     name = field.removeprefix("attributes.").replace("\\:", ":")
     if len(name) > _MAX_NAME:
         raise _at(field, f"an attribute's name has at most {_MAX_NAME} characters")
@@ -195,11 +199,11 @@ def _parts(value: Token) -> tuple[str | None, ...]:
     return tuple(one or _WILD.get(other, other) for one, other in _CHARACTER.findall(value))
 
 
-def _at(token: Token, reason: str) -> InvalidRequest:
-    return InvalidRequest(f"query at character {(token.start_pos or 0) + 1}, {str(token)[:32]!r}: {reason}")
+def _at(token: Token, reason: str) -> InvalidQuery:
+    return InvalidQuery(f"query at character {(token.start_pos or 0) + 1}, {str(token)[:32]!r}: {reason}")
 
 
-def _unexpected(text: str, error: UnexpectedInput) -> InvalidRequest:
+def _unexpected(text: str, error: UnexpectedInput) -> InvalidQuery:
     names: set[str] = set()
     if isinstance(error, UnexpectedCharacters):
         names = set(error.allowed or ())
@@ -209,7 +213,7 @@ def _unexpected(text: str, error: UnexpectedInput) -> InvalidRequest:
     position = error.pos_in_stream or 0
     ended = isinstance(error, UnexpectedToken) and error.token.type == "$END"
     where = "its end" if ended else f"character {position + 1}, {text[position:][:16]!r}"
-    return InvalidRequest(f"query at {where}: expected {' or '.join(expected)}")
+    return InvalidQuery(f"query at {where}: expected {' or '.join(expected)}")
 
 
 @cache

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import Enum
 from operator import ge, gt, le, lt
 from typing import Any, Final, NamedTuple
 
@@ -20,6 +21,7 @@ class Facts(NamedTuple):
     thing_name: str
     attributes: Mapping[str, str]
     connected: bool
+    thing_type: str | None = None
 
 
 class Node(ABC):
@@ -35,17 +37,28 @@ class Node(ABC):
         """Tell whether a thing with these facts meets it."""
 
 
+class Field(Enum):
+    """What every query can ask, in its own words."""
+
+    THING_NAME = "thingName"
+    THING_TYPE = "thingTypeName"
+
+
 @dataclass(frozen=True)
 class Subject:
-    """A text that a thing has: one of its attributes, or (None) its name."""
+    """A text that a thing has: its name, that of its type, or the attribute of this name."""
 
-    attribute: str | None
+    field: Field | str
 
     def of(self, facts: Facts) -> str | None:
-        """Return the text in lower case; None if the thing has no such attribute."""
-        if self.attribute is None:
-            return facts.thing_name.lower()
-        found = facts.attributes.get(self.attribute)
+        """Return the text in lower case; None if the thing has no such attribute, or no type."""
+        match self.field:
+            case Field.THING_NAME:
+                found: str | None = facts.thing_name
+            case Field.THING_TYPE:
+                found = facts.thing_type
+            case attribute:
+                found = facts.attributes.get(attribute)
         return None if found is None else found.lower()
 
 
@@ -64,7 +77,9 @@ class Pattern(Node):
             raise ValueError("* cannot come first, unless it stands alone")
         literal = next((n for n, part in enumerate(parts) if not part), len(parts))
         prefix = "".join(part or "" for part in parts[:literal]).lower()
-        return cls(subject, re.compile(_regex(parts), re.DOTALL), prefix if subject.attribute is None else "")
+        return cls(
+            subject, re.compile(_regex(parts), re.DOTALL), prefix if subject.field is Field.THING_NAME else ""
+        )
 
     def meets(self, facts: Facts) -> bool:
         text = self.subject.of(facts)

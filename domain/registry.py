@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zoneinfo
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -15,6 +15,7 @@ from domain.errors import InvalidRequest
 from domain.names import ATTRIBUTE_NAME_PATTERN, ATTRIBUTE_VALUE_PATTERN
 
 MAX_ATTRIBUTES: Final = 50
+MAX_SEARCHABLE: Final = 3
 MAX_DEPTH: Final = 7
 MAX_MEMBERS_A_CALL: Final = 10_000
 _NAME = re.compile(ATTRIBUTE_NAME_PATTERN)
@@ -38,6 +39,27 @@ class GroupStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a dialect allows beyond what holds for all; None is without limit (contract 1.2, 1.3)."""
+
+    #: Attributes of a thing that has no type.
+    untyped_attributes: int = MAX_ATTRIBUTES
+    #: Static groups that a thing is in, and groups directly inside one.
+    memberships: int | None = None
+    children: int | None = None
+    #: Whether a thing may be in two groups of one hierarchy.
+    nests_members: bool = True
+    #: Whether a thing may be deleted that certificates are attached to.
+    deletes_attached: bool = True
+
+
+OUR_LIMITS: Final = Limits()
+AWS_LIMITS: Final = Limits(
+    untyped_attributes=3, memberships=10, children=100, nests_members=False, deletes_attached=False
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Thing:
     """A device as the registry knows it; ``version`` counts changes of the entry."""
 
@@ -52,6 +74,31 @@ class Thing:
     connected: bool = False
     connection_changed_at: datetime | None = None
     last_seen_at: datetime | None = None
+    thing_type: str | None = None
+    billing_group: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThingType:
+    """A kind of things; no thing gets one that is deprecated."""
+
+    type_name: str
+    type_id: str
+    created_at: datetime
+    description: str | None = None
+    searchable_attributes: tuple[str, ...] = ()
+    deprecated_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BillingGroup:
+    """A name under which things are billed elsewhere; a thing is in one at most."""
+
+    group_name: str
+    group_id: str
+    created_at: datetime
+    version: int = 1
+    description: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +118,7 @@ class Group:
     time_zone: str | None = None
     query: str | None = None
     status: GroupStatus = GroupStatus.ACTIVE
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 def attributes(raw: object) -> dict[str, str]:
@@ -87,6 +135,27 @@ def attributes(raw: object) -> dict[str, str]:
                 f"attributes.{name}: value {str(value)[:64]!r} does not match {_VALUE.pattern}"
             )
     return dict(raw)
+
+
+def allowed(found: Mapping[str, str], thing_type: str | None, limits: Limits) -> None:
+    """Raise ``InvalidRequest`` if a thing of this type (None: of none) may not have so many attributes."""
+    if thing_type is None and len(found) > limits.untyped_attributes:
+        raise InvalidRequest(
+            f"attributes has {len(found)} pairs; at most {limits.untyped_attributes} are allowed to a thing "
+            "without a type"
+        )
+
+
+def searchable(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the attributes that a thing type lets things be found by, or raise ``InvalidRequest``."""
+    if len(names) > MAX_SEARCHABLE:
+        raise InvalidRequest(
+            f"searchableAttributes has {len(names)} names; at most {MAX_SEARCHABLE} are allowed"
+        )
+    for name in names:
+        if not _NAME.fullmatch(name):
+            raise InvalidRequest(f"searchableAttributes: name {name[:64]!r} does not match {_NAME.pattern}")
+    return tuple(dict.fromkeys(names))
 
 
 def merged(old: Mapping[str, str], new: Mapping[str, str], *, merge: bool) -> dict[str, str]:

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from pydantic_core import from_json
 from sqlalchemy import Connection, text
 
-from domain.errors import Conflict
+from domain.errors import Conflict, LimitExceeded
 from domain.query import Query, matches, parse
 from domain.query_terms import Facts
 from domain.registry import GroupStatus
@@ -65,10 +65,12 @@ def status_of(built_to: str | None) -> GroupStatus:
 
 
 def begin(connection: Connection, group: int, query: str, *, at: datetime) -> None:
-    """Give a new group its query; where few things are, they are in it at once. Raises ``Conflict``."""
+    """Give a new group its query; where few things are, they are in it at once. Raises ``LimitExceeded``."""
     count = connection.execute(text("SELECT count(*) FROM thing_groups WHERE query IS NOT NULL")).scalar_one()
     if count >= MAX_GROUPS:
-        raise Conflict(f"There are {count} dynamic thing groups already; at most {MAX_GROUPS} are allowed")
+        raise LimitExceeded(
+            f"There are {count} dynamic thing groups already; at most {MAX_GROUPS} are allowed"
+        )
     _start(connection, group, query, FIRST_PASS, at=at)
 
 
@@ -226,7 +228,7 @@ def _members(
 def _facts(connection: Connection, things: Sequence[int]) -> dict[int, Facts]:
     rows = connection.execute(
         text(
-            f"SELECT t.id, t.name, t.attributes, t.connected FROM {ints(connection, 'keys')} k "
+            f"SELECT t.id, t.name, t.attributes, t.connected, t.thing_type FROM {ints(connection, 'keys')} k "
             "CROSS JOIN things t WHERE t.id = k.v AND t.deleted_at IS NULL"
         ),
         {"keys": bound(connection, things)},
@@ -236,7 +238,7 @@ def _facts(connection: Connection, things: Sequence[int]) -> dict[int, Facts]:
 
 def facts_of(row: Any) -> Facts:
     attributes = {} if row.attributes == "{}" else from_json(row.attributes)
-    return Facts(row.name, attributes, bool(row.connected))
+    return Facts(row.name, attributes, bool(row.connected), row.thing_type)
 
 
 def candidates(connection: Connection, query: Query, *, after: str, limit: int) -> list[Any]:

@@ -48,6 +48,7 @@ DATA_STATUS: Final = {"ThrottlingException": 429}
 #: A class that is not here counts as its nearest ancestor.
 _KINDS: Final[Mapping[type[ours.JobsError], tuple[str, ...]]] = {
     ours.InvalidRequest: ("IR",),
+    ours.InvalidQuery: ("IQ", "IR"),
     ours.UnknownTarget: ("RNF", "IR"),
     ours.NotFound: ("RNF", "IR"),
     ours.AlreadyExists: ("RAE", "CF", "IR"),

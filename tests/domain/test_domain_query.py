@@ -16,6 +16,7 @@ PUMP = Facts(
     "EU-pump-7",
     {"model": "Rev2", "rpm": "1500", "fw": "1.10.2", "a:b": "x=1", "v": "[1]", "none": ""},
     connected=True,
+    thing_type="Pump:2",
 )
 
 
@@ -34,6 +35,10 @@ PUMP = Facts(
         ('thingName:"eu-*"', False),
         (r"thingName:eu\-pump-7", True),
         (r"thingName:eu-\*", False),
+        ("thingTypeName:pump:2", True),
+        ("thingTypeName:pump*", True),
+        ("thingTypeName:valve", False),
+        ("-thingTypeName:valve thingTypeName:[p TO q]", True),
         ("attributes.model:rev2", True),
         ("attributes.model:rev*", True),
         ("attributes.model:rev1", False),
@@ -90,11 +95,14 @@ def test_a_query_means_these_things(query: str, meant: bool) -> None:  # noqa: F
     [
         (
             "",
-            "query at its end: expected a field (thingName, attributes.NAME, connectivity.connected) or NOT",
+            (
+                "query at its end: expected a field (thingName, thingTypeName, attributes.NAME, "
+                "connectivity.connected) or NOT"
+            ),
         ),
         ("pump", "query at character 1, 'pump': expected a field"),
         ("thingname:x", "query at character 1, 'thingname:x': expected a field"),
-        ("thingTypeName:x", "query at character 1, 'thingTypeName:x'"),
+        ("thingGroupName:x", "query at character 1, 'thingGroupName:x"),
         ("thingName", "query at its end: expected a comparison (< <= > >=) or :"),
         ("thingName:", "query at its end: expected a value or a comparison"),
         ("thingName:x OR", "query at its end: expected a field"),

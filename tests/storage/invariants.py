@@ -46,9 +46,9 @@ def nothing(store: SyncStore, what: str, statement: str) -> None:
 def dynamic_groups_hold_whom_they_mean(store: SyncStore) -> None:
     """Of those that no pass is going over: members are the things that meet the query, and nobody else."""
     known = [
-        (key, Facts(name, json.loads(attributes), bool(connected)))
-        for key, name, attributes, connected in store.rows(
-            "SELECT id, name, attributes, connected FROM things WHERE deleted_at IS NULL"
+        (key, Facts(name, json.loads(attributes), bool(connected), thing_type))
+        for key, name, attributes, connected, thing_type in store.rows(
+            "SELECT id, name, attributes, connected, thing_type FROM things WHERE deleted_at IS NULL"
         )
     ]
     for group, query in store.rows(
