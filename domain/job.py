@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,7 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from domain.details import first_control
-from domain.errors import InvalidRequest, WrongJobState
+from domain.errors import InvalidRequest, NeedsForce, WrongJobState
 from domain.execution import PENDING, Status
 from domain.timeout_config import UNLIMITED, TimeoutConfig
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 MAX_TEXT: Final = 2028
 MAX_TARGETS: Final = 10_000
+MAX_REASON: Final = 128
+_REASON: Final = re.compile(r"[A-Z0-9_]+")
 
 
 class JobStatus(StrEnum):
@@ -45,6 +48,13 @@ OPEN: Final = frozenset(
     {JobStatus.IN_PROGRESS, JobStatus.SCHEDULED, JobStatus.PAUSED, JobStatus.WAITING_FOR_APPROVAL}
 )
 
+#: What the contract, which knows five of them, calls each status (2.1).
+CONTRACT_STATUS: Final[Mapping[JobStatus, JobStatus]] = {
+    **{status: status for status in JobStatus},
+    JobStatus.PAUSED: JobStatus.IN_PROGRESS,
+    JobStatus.WAITING_FOR_APPROVAL: JobStatus.IN_PROGRESS,
+}
+
 Counts = Mapping[Status, int]
 
 
@@ -69,6 +79,13 @@ class NewJob:
     #: What the document's placeholders stand for: the same for all things, and by thing.
     parameters: Mapping[str, Any] = field(default_factory=dict)
     values: Values = field(default_factory=dict)
+    #: Whose it is, where the document came from, values of a managed template's parameters: see the contract.
+    namespace_id: str | None = None
+    document_source: str | None = None
+    document_parameters: Mapping[str, str] = field(default_factory=dict)
+    #: None: the template's.
+    package_versions: tuple[str, ...] | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +113,10 @@ class Job:
     priority: int = 0
     exclusive_group: str | None = None
     is_concurrent: bool = False
+    namespace_id: str | None = None
+    document_source: str | None = None
+    document_parameters: Mapping[str, str] = field(default_factory=dict)
+    package_versions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +148,16 @@ def text(field_name: str, value: object) -> str:
     bad = first_control(value)
     if bad is not None:
         raise InvalidRequest(f"{field_name} contains the character U+{ord(bad):04X}, which is not allowed")
+    return value
+
+
+def reason_code(value: str) -> str:
+    """Return ``value``, or raise ``InvalidRequest`` if it cannot say why a job is canceled."""
+    if len(value) > MAX_REASON or not _REASON.fullmatch(value):
+        shown = value[:64]
+        raise InvalidRequest(
+            f"reasonCode {shown!a} is not 1 to {MAX_REASON} upper-case letters, digits and underscores"
+        )
     return value
 
 
@@ -177,7 +208,7 @@ def refuse_delete(job_id: str, status: JobStatus, *, force: bool) -> None:
     if status is JobStatus.DELETION_IN_PROGRESS:
         raise WrongJobState(f"Job {job_id} is already being deleted")
     if status in OPEN and not force:
-        raise WrongJobState(f"Job {job_id} is {status}; deleting it needs force")
+        raise NeedsForce(f"Job {job_id} is {status}; deleting it needs force")
 
 
 def refuse_associate(job_id: str, selection: TargetSelection, status: JobStatus) -> None:

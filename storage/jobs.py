@@ -4,28 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
-from pydantic_core import from_json
 from sqlalchemy import Connection, text
 
 from domain import job as rules
 from domain.acts import Act
 from domain.errors import InvalidRequest, NotFound, WrongJobState
-from domain.job import MAX_TARGETS, Job, JobStatus, NewJob, TargetSelection
+from domain.job import Job, JobStatus, NewJob, TargetSelection
 from domain.names import job_id as checked_job_id
-from domain.pacing import UNPACED, Pacing, parse
+from domain.pacing import UNPACED, Pacing
 from domain.timeout_config import TimeoutConfig
-from domain.timeout_config import parse as timeouts_from
 from domain.values import NO_VALUES, Values
 from domain.waves import UNSTAGED, refuse_other_waves
-from storage import acts, layout, orders, sweeps, targets
+from storage import acts, layout, limits, orders, sweeps, targets
 from storage import values as thing_values
-from storage.millis import from_millis, to_millis
-from storage.paces import counts_of
+from storage.job_rows import job_value
+from storage.millis import to_millis
 from storage.pacing import act
 from storage.pages import Page, cut, size, start
-from storage.policy import Policy
+from storage.policy import Policy, Quotas
 from storage.signals import Signal, raise_after_commit
 from storage.sweeps import Sweep
 
@@ -33,24 +31,35 @@ from storage.sweeps import Sweep
 _TARGETS_A_PAGE: Final = 20_000
 
 
-def create(connection: Connection, job: NewJob, *, policy: Policy, actor: str = "", at: datetime) -> Job:
+def create(
+    connection: Connection,
+    job: NewJob,
+    *,
+    policy: Policy,
+    by_token: bool = False,
+    quotas: Quotas | None = None,
+    actor: str = "",
+    at: datetime,
+) -> Job:
     """Create a job and begin its rollout; a small one is rolled out when this returns.
 
-    Retry-safe: the same id or client token with the same content returns the job that is there.
-    Raises ``AlreadyExists`` for the same id or token with other content, ``NotFound`` for an unknown
-    template, ``UnknownTarget``, ``InvalidRequest``.
+    Retry-safe: the same id (unless ``by_token``) or client token with the same content returns the job that
+    is there. Raises ``AlreadyExists`` for the same id or token with other content, ``NotFound`` for an
+    unknown template, ``UnknownTarget``, ``InvalidRequest``, ``LimitExceeded``.
     """
     orders.check_token(job.client_token)
     if job.job_id is not None:
         checked_job_id(job.job_id)
     digest = orders.digest(job)
-    existing = orders.existing(connection, job, digest)
+    existing = orders.existing(connection, job, digest, by_token=by_token)
     if existing is not None:
         return get(connection, existing)
+    if quotas is not None:
+        limits.refusejob_value(connection, len(job.targets), quotas)
     key = layout.lay_out(connection, job, policy=policy, actor=actor, at=at)
     act(connection, key, at=at)
     raise_after_commit(connection, Signal.EVENTS)
-    return _job(connection, connection.execute(_BY_KEY, {"key": key}).one())
+    return job_value(connection, connection.execute(_BY_KEY, {"key": key}).one())
 
 
 _BY_KEY: Final = text("SELECT * FROM jobs WHERE id = :key")
@@ -64,17 +73,23 @@ def key_of(connection: Connection, job_id: str) -> int:
     return int(key)
 
 
-def get(connection: Connection, job_id: str) -> Job:
-    """Return a job with its counts, or raise ``NotFound``."""
+def get(connection: Connection, job_id: str, *, namespace_id: str | None = None) -> Job:
+    """Return a job with its counts, or raise ``NotFound``: also for one of another than this namespace."""
     row = connection.execute(text("SELECT * FROM jobs WHERE job_id = :id"), {"id": job_id}).one_or_none()
     if row is None:
         raise NotFound(f"There is no job {job_id}")
-    return _job(connection, row)
+    if namespace_id is not None and row.namespace_id != namespace_id:
+        raise NotFound(f"There is no job {job_id} in namespaceId {namespace_id}")
+    return job_value(connection, row)
 
 
-def document(connection: Connection, job_id: str) -> str:
-    """Return the document as the job keeps it, its parameters filled in, or raise ``NotFound``."""
-    found = connection.execute(text("SELECT document FROM jobs WHERE job_id = :id"), {"id": job_id}).scalar()
+def document(connection: Connection, job_id: str, *, original: bool = False) -> str:
+    """Return the document as the job keeps it, or raise ``NotFound``.
+
+    Its parameters are filled in; ``original``: as it was before.
+    """
+    column = "COALESCE(original_document, document)" if original else "document"
+    found = connection.execute(text(f"SELECT {column} FROM jobs WHERE job_id = :id"), {"id": job_id}).scalar()
     if found is None:
         raise NotFound(f"There is no job {job_id}")
     return str(found)
@@ -107,7 +122,7 @@ def page(
         },
     ).all()
     fitting = _fitting([row.target_count for row in found[:max_results]])
-    jobs = [(row.id, _job(connection, row)) for row in found[:fitting]]
+    jobs = [(row.id, job_value(connection, row)) for row in found[:fitting]]
     return cut(connection, question, [*jobs, *((row.id, jobs[0][1]) for row in found[fitting:][:1])], fitting)
 
 
@@ -129,6 +144,7 @@ def update(
     timeout_config: TimeoutConfig | None = None,
     pacing: Pacing = UNPACED,
     priority: int | None = None,
+    namespace_id: str | None = None,
     actor: str = "",
     at: datetime,
 ) -> None:
@@ -136,7 +152,7 @@ def update(
 
     Retries can only be given up (contract 2.7). Raises ``NotFound``, ``WrongJobState``, ``InvalidRequest``.
     """
-    job = get(connection, job_id)
+    job = get(connection, job_id, namespace_id=namespace_id)
     if job.status is JobStatus.DELETION_IN_PROGRESS:
         raise WrongJobState(f"Job {job_id} is being deleted")
     # How long links are good for may change even then (contract 4.2).
@@ -201,14 +217,15 @@ def cancel(
     job = get(connection, job_id)
     rules.refuse_cancel(job_id, job.status, job.counts, force=force)
     words = None if comment is None else rules.text("comment", comment)
+    code = None if reason_code is None else rules.reason_code(reason_code)
     key = key_of(connection, job_id)
     act_ = Act.FORCE_CANCEL if force else Act.CANCEL
-    acts.note(connection, key, act_, actor=actor, comment=words, details=_reason(reason_code), at=at)
+    acts.note(connection, key, act_, actor=actor, comment=words, details=_reason(code), at=at)
     sweeps.cancel(
         connection,
         key,
         comment=words,
-        reason_code=reason_code,
+        reason_code=code,
         force=force,
         at=at,
     )
@@ -220,11 +237,23 @@ def _reason(code: str | None) -> Mapping[str, str]:
 
 
 def delete(
-    connection: Connection, job_id: str, *, force: bool = False, actor: str = "", at: datetime
+    connection: Connection,
+    job_id: str,
+    *,
+    force: bool = False,
+    namespace_id: str | None = None,
+    quotas: Quotas | None = None,
+    actor: str = "",
+    at: datetime,
 ) -> None:
-    """Delete a job with its executions and events; a large one is DELETION_IN_PROGRESS meanwhile."""
-    job = get(connection, job_id)
+    """Delete a job with its executions and events; a large one is DELETION_IN_PROGRESS meanwhile.
+
+    Raises ``NotFound``, ``WrongJobState``, ``NeedsForce``, ``LimitExceeded``.
+    """
+    job = get(connection, job_id, namespace_id=namespace_id)
     rules.refuse_delete(job_id, job.status, force=force)
+    if quotas is not None:
+        limits.refuse_leaving(connection, quotas)
     connection.execute(
         text("UPDATE jobs SET status = 'DELETION_IN_PROGRESS', last_updated_at = :at WHERE job_id = :id"),
         {"id": job_id, "at": to_millis(at)},
@@ -241,6 +270,8 @@ def associate(
     *,
     values: Values = NO_VALUES,
     comment: str | None = None,
+    namespace_id: str | None = None,
+    quotas: Quotas | None = None,
     policy: Policy,
     actor: str = "",
     at: datetime,
@@ -248,9 +279,9 @@ def associate(
     """Add targets to a CONTINUOUS job; what it has already is passed over.
 
     Raises ``NotFound``, ``WrongJobState``, ``UnknownTarget``, ``InvalidRequest`` (also if a thing that waits
-    lacks a value that the document needs).
+    lacks a value that the document needs), ``LimitExceeded`` for too many targets.
     """
-    job = get(connection, job_id)
+    job = get(connection, job_id, namespace_id=namespace_id)
     rules.refuse_associate(job_id, job.target_selection, job.status)
     key = key_of(connection, job_id)
     resolved = targets.resolve(connection, more, policy=policy, at=at)
@@ -261,8 +292,7 @@ def associate(
         )
     }
     fresh = [target for target in resolved if (target.thing, target.group) not in known]
-    if len(known) + len(fresh) > MAX_TARGETS:
-        raise InvalidRequest(f"targets: job {job_id} would have more than {MAX_TARGETS} targets")
+    limits.refuse_targets(job_id, len(known) + len(fresh), quotas)
     last = text("SELECT max(position) FROM job_targets WHERE job = :job")
     position = connection.execute(last, {"job": key}).scalar_one()
     targets.add(connection, key, fresh, first=position + 1)
@@ -286,32 +316,3 @@ def associate(
     thing_values.require(connection, key, document(connection, job_id))
     act(connection, key, at=at)
     return get(connection, job_id)
-
-
-def _job(connection: Connection, row: Any) -> Job:
-    written = connection.execute(
-        text("SELECT text, excluded FROM job_targets WHERE job = :job ORDER BY position"), {"job": row.id}
-    ).all()
-    return Job(
-        job_id=row.job_id,
-        targets=tuple(target.text for target in written if not target.excluded),
-        excluded_targets=tuple(target.text for target in written if target.excluded),
-        target_selection=TargetSelection(row.target_selection),
-        status=JobStatus(row.status),
-        created_at=from_millis(row.created_at),
-        last_updated_at=from_millis(row.last_updated_at),
-        completed_at=from_millis(row.completed_at),
-        counts=counts_of(row),
-        description=row.description,
-        comment=row.comment,
-        reason_code=row.reason_code,
-        force_canceled=bool(row.force_canceled),
-        template_id=row.template_id,
-        template_version=row.template_version,
-        parameters=from_json(row.parameters),
-        timeout_config=timeouts_from(row.timeout_config),
-        pacing=parse(row.pacing),
-        priority=row.priority,
-        exclusive_group=row.exclusive_group,
-        is_concurrent=row.waiting > 0 or bool(row.sweep),
-    )

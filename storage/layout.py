@@ -14,7 +14,7 @@ from domain.acts import Act
 from domain.errors import UnknownTarget
 from domain.job import NewJob
 from domain.waves import UNSTAGED, StagedRolloutConfig
-from storage import acts, links, orders, targets, values, waves
+from storage import acts, links, orders, tags, targets, values, waves
 from storage.millis import to_millis
 from storage.orders import Order
 from storage.policy import Policy
@@ -42,6 +42,9 @@ def lay_out(connection: Connection, job: NewJob, *, policy: Policy, actor: str =
     values.keep(connection, key, job.values)
     values.require(connection, key, order.document)
     links.require(connection, order.document)
+    if job.tags:
+        name = connection.execute(text("SELECT job_id FROM jobs WHERE id = :key"), {"key": key}).scalar_one()
+        tags.put(connection, f"job/{name}", job.tags)
     return key
 
 
@@ -70,7 +73,7 @@ def _write(connection: Connection, job: NewJob, order: Order, *, target_count: i
         "description": order.description,
         "timeout_config": order.timeouts.text,
         "pacing": order.paced.text,
-        "template_id": job.template_id,
+        "template_id": order.template_id,
         "template_version": order.template_version,
         "parameters": to_json(order.parameters).decode(),
         "priority": order.priority,
@@ -78,6 +81,11 @@ def _write(connection: Connection, job: NewJob, order: Order, *, target_count: i
         "client_token": job.client_token,
         "request_digest": orders.digest(job),
         "target_count": target_count,
+        "namespace_id": job.namespace_id,
+        "document_source": order.document_source,
+        "original_document": order.original_document,
+        "document_parameters": to_json(dict(job.document_parameters)).decode(),
+        "package_versions": to_json(list(order.package_versions)).decode(),
         "created_at": to_millis(at),
         "last_updated_at": to_millis(at),
     }
@@ -87,7 +95,8 @@ def _write(connection: Connection, job: NewJob, order: Order, *, target_count: i
 _COLUMNS: Final = (
     "job_id", "target_selection", "status", "document", "description", "timeout_config", "pacing",
     "template_id", "template_version", "parameters", "priority", "exclusive_group", "client_token",
-    "request_digest", "target_count", "created_at", "last_updated_at",
+    "request_digest", "target_count", "namespace_id", "document_source", "original_document",
+    "document_parameters", "package_versions", "created_at", "last_updated_at",
 )  # fmt: skip
 _INSERT: Final = text(
     f"INSERT INTO jobs ({', '.join(_COLUMNS)}) VALUES ({', '.join(f':{name}' for name in _COLUMNS)}) "

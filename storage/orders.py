@@ -6,12 +6,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, text
 
 from domain import job as rules
-from domain import parameters, queue, substitution
+from domain import managed, parameters, queue, substitution
 from domain.documents import document_text
 from domain.errors import AlreadyExists, InvalidRequest
 from domain.job import JobStatus, NewJob, Template
@@ -20,6 +20,9 @@ from domain.timeout_config import UNLIMITED, TimeoutConfig
 from storage import marks, templates
 from storage.templates import NOTHING
 
+_LATER: Final = frozenset(
+    {"namespace_id", "document_source", "document_parameters", "package_versions", "tags"}
+)
 #: A client token is remembered as long as its job.
 _MAX_TOKEN: Final = 64
 
@@ -32,6 +35,8 @@ def digest(job: NewJob) -> str:
         "timeout_config": job.timeout_config.members,
         "values": job.values,
     }
+    # Left out where nothing is said, so that a call from before there were such members stays the same.
+    content = {name: value for name, value in content.items() if value or name not in _LATER}
     return sha256(json.dumps({**content, "pacing": (job.pacing or UNPACED).text}).encode()).hexdigest()
 
 
@@ -42,19 +47,26 @@ def check_token(token: str | None) -> None:
         )
 
 
-def existing(connection: Connection, job: NewJob, digest: str) -> str | None:
-    """Return the id of the job this call has created before, or None."""
+def existing(connection: Connection, job: NewJob, digest: str, *, by_token: bool = False) -> str | None:
+    """Return the id of the job this call has created before, or None.
+
+    ``by_token``: only its client token tells that it is the same call; an id that is taken is taken.
+    """
     for column, value in (("job_id", job.job_id), ("client_token", job.client_token)):
         row = (
             value
             and connection.execute(
-                text(f"SELECT job_id, request_digest, status FROM jobs WHERE {column} = :value"),
+                text(
+                    f"SELECT job_id, request_digest, client_token, status FROM jobs WHERE {column} = :value"
+                ),
                 {"value": value},
             ).one_or_none()
         )
         if row and (row.request_digest != digest or row.status == JobStatus.DELETION_IN_PROGRESS):
             noun = "Job" if column == "job_id" else "A job with clientToken"
             raise AlreadyExists(f"{noun} {value} already exists with other content")
+        if row and by_token and (row.client_token is None or row.client_token != job.client_token):
+            raise AlreadyExists(f"Job {row.job_id} already exists")
         if row:
             return str(row.job_id)
     return None
@@ -70,8 +82,13 @@ class Order:
     paced: Pacing
     priority: int
     exclusive_group: str | None
+    template_id: str | None
     template_version: int | None
     parameters: Mapping[str, Any]
+    #: Before anything was filled in; None: nothing was.
+    original_document: str | None
+    document_source: str | None
+    package_versions: tuple[str, ...]
 
 
 def order(connection: Connection, job: NewJob) -> Order:
@@ -80,20 +97,12 @@ def order(connection: Connection, job: NewJob) -> Order:
     Raises ``NotFound`` for an unknown template or version, ``InvalidRequest``.
     """
     template = _template(connection, job)
-    if job.document is not None:
-        document = document_text(job.document)
-    elif template is not None:
-        document = template.document
-    else:
-        raise InvalidRequest("document is required")
-    schema = {} if template is None else template.parameters
-    values = parameters.values(schema, job.parameters, substitution.parameters_named(document))
+    filled = _filled(job, template)
     basis = template or NOTHING
     inherited = None if template is None else template.description
     description = None if job.description is None else rules.text("description", job.description)
     return Order(
-        # A value may have made it too large, too deep, or hold what no document may.
-        document=document_text(substitution.fill_parameters(document, values)),
+        document=filled.document,
         description=inherited if description is None else description,
         timeouts=basis.timeout_config if job.timeout_config == UNLIMITED else job.timeout_config,
         paced=(job.pacing or UNPACED).over(basis.pacing or UNPACED),
@@ -103,17 +112,60 @@ def order(connection: Connection, job: NewJob) -> Order:
             if job.exclusive_group is None
             else queue.exclusive_group(job.exclusive_group)
         ),
-        template_version=None if template is None else template.version,
-        parameters=values,
+        template_id=None if template is None else template.template_id,
+        template_version=None if template is None else template.version or None,
+        parameters=filled.values,
+        original_document=filled.original,
+        document_source=job.document_source if job.document is not None else basis.document_source,
+        package_versions=basis.package_versions if job.package_versions is None else job.package_versions,
     )
 
 
+class _Filled(NamedTuple):
+    """A document with its parameters filled in, what it was before (None: the same), and their values."""
+
+    document: str
+    original: str | None
+    values: Mapping[str, Any]
+
+
+def _filled(job: NewJob, template: Template | None) -> _Filled:
+    document = job.document if template is None or job.document is not None else template.document
+    if document is None:
+        raise InvalidRequest("document is required")
+    inherits = job.document is None
+    if template is not None and inherits and managed.is_managed(template.template_id):
+        return _Filled(managed.fill(template.template_id, job.document_parameters), document, {})
+    if job.document_parameters:
+        raise InvalidRequest("documentParameters: only the document of a managed job template has any")
+    schema = {} if template is None else template.parameters
+    before = document_text(document)
+    values = parameters.values(schema, job.parameters, substitution.parameters_named(before))
+    # A value may have made it too large, too deep, or hold what no document may.
+    after = document_text(substitution.fill_parameters(before, values))
+    return _Filled(after, None if after == before else before, values)
+
+
 def _template(connection: Connection, job: NewJob) -> Template | None:
+    if job.template_id is not None and managed.is_managed(job.template_id):
+        return _managed(job.template_id)
     if job.template_id is not None:
         return templates.get(connection, job.template_id, version=job.template_version)
     if job.template_version is not None:
         raise InvalidRequest("templateVersion is given without a template")
     return None
+
+
+def _managed(reference: str) -> Template:
+    """Return a managed template as one of our own: it has no number among our versions."""
+    found = managed.find(reference)
+    return replace(
+        NOTHING,
+        template_id=found.reference,
+        document=found.document,
+        description=found.description,
+        version=0,
+    )
 
 
 def set_priority(connection: Connection, job_id: str, priority: int) -> None:

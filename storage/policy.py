@@ -30,6 +30,15 @@ Minter = Callable[[Connection, datetime], Mint]
 
 
 @dataclass(frozen=True, slots=True)
+class Quotas:
+    """How much of something AWS's dialect lets there be (contract 2.15); ours knows no end."""
+
+    targets: int = 100
+    open_jobs: int = 100_000
+    leaving_jobs: int = 10
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """What an installation allows."""
 
@@ -42,6 +51,7 @@ class Policy:
     minter: Minter | None = None
     #: With how many job templates AWS's dialect makes no more (contract 2.15); ours knows no end.
     most_templates: int = 100
+    quotas: Quotas = Quotas()
 
 
 #: Nothing is forbidden.

@@ -11,8 +11,9 @@ from typing import Final
 from sqlalchemy import Connection, text
 
 from domain.execution import Cause, Status
+from domain.lifecycle import JobOperation
 from domain.quarantine import NO_QUARANTINE, Quarantine
-from storage import acts, changes, marks, waiting
+from storage import acts, changes, lifecycle_notes, marks, tags, waiting
 from storage.lists import bound, ints
 from storage.millis import to_millis
 from storage.rows import Stored, select
@@ -30,6 +31,12 @@ class Sweep(StrEnum):
     DELETE = "DELETE"
 
 
+#: What is said of a job when a sweep of it begins.
+_BEGUN: Final = {
+    Sweep.CANCEL: JobOperation.CANCELLATION_IN_PROGRESS,
+    Sweep.FORCE_CANCEL: JobOperation.CANCELLATION_IN_PROGRESS,
+    Sweep.DELETE: JobOperation.DELETION_IN_PROGRESS,
+}
 _CAUSE: Final = {Sweep.CANCEL: Cause.CANCEL, Sweep.FORCE_CANCEL: Cause.FORCED_CANCEL}
 _STATUSES: Final = {Sweep.CANCEL: (Status.QUEUED,), Sweep.FORCE_CANCEL: (Status.QUEUED, Status.IN_PROGRESS)}
 
@@ -57,6 +64,7 @@ def cancel(
 
 def begin(connection: Connection, job_key: int, sweep: Sweep, *, at: datetime) -> None:
     """Record the sweep, stop the rollout, and do the first chunk at once."""
+    lifecycle_notes.note_job(connection, job_key, _BEGUN[sweep], at=at)
     waiting.clear(connection, job_key)
     connection.execute(
         text("UPDATE jobs SET sweep = :sweep, look_at = 0 WHERE id = :job"),
@@ -91,6 +99,7 @@ def _cancel(connection: Connection, job_key: int, sweep: Sweep, *, limit: int, a
             end(connection, entries, Status.CANCELED, _CAUSE[sweep], at=at)
             return True
     connection.execute(text("UPDATE jobs SET sweep = '' WHERE id = :job"), {"job": job_key})
+    lifecycle_notes.note_job(connection, job_key, JobOperation.CANCELED, at=at)
     return False
 
 
@@ -122,6 +131,7 @@ def _delete(connection: Connection, job_key: int, _sweep: Sweep, *, limit: int, 
         {"job": job_key, "limit": limit},
     ).all()
     if rows:
+        lifecycle_notes.note_deleted(connection, [row.id for row in rows], at=at)
         keys = bound(connection, [row.id for row in rows])
         connection.execute(
             text(f"DELETE FROM executions WHERE id IN (SELECT v FROM {ints(connection, 'keys')} k)"),
@@ -135,14 +145,14 @@ def _delete(connection: Connection, job_key: int, _sweep: Sweep, *, limit: int, 
         changes.count(connection, {(job_key, 0): {status: -number for status, number in gone.items()}}, at=at)
         return True
     # Events go with their job; they are many, so they too go in chunks.
-    forgotten = connection.execute(
-        text(
-            "DELETE FROM execution_events WHERE id IN "
-            "(SELECT id FROM execution_events WHERE job = :job ORDER BY job, thing, id LIMIT :limit)"
-        ),
-        {"job": job_key, "limit": limit * 5},
-    ).rowcount
+    past = text("SELECT id FROM execution_events WHERE job = :job ORDER BY job, thing, id LIMIT :limit")
+    forgotten = list(connection.execute(past, {"job": job_key, "limit": limit * 5}).scalars())
     if forgotten:
+        lifecycle_notes.keep(connection, forgotten)
+        connection.execute(
+            text(f"DELETE FROM execution_events WHERE id IN (SELECT v FROM {ints(connection, 'keys')} k)"),
+            {"keys": bound(connection, forgotten)},
+        )
         return True
     if acts.forget(connection, job_key):
         return True
@@ -155,7 +165,9 @@ def _delete(connection: Connection, job_key: int, _sweep: Sweep, *, limit: int, 
     ).rowcount
     if valued:
         return True
+    lifecycle_notes.note_job(connection, job_key, JobOperation.DELETED, at=at)
     for table in ("job_targets", "job_waves"):
         connection.execute(text(f"DELETE FROM {table} WHERE job = :job"), {"job": job_key})
-    connection.execute(text("DELETE FROM jobs WHERE id = :job"), {"job": job_key})
+    gone = text("DELETE FROM jobs WHERE id = :job RETURNING job_id")
+    tags.clear(connection, f"job/{connection.execute(gone, {'job': job_key}).scalar_one()}")
     return False

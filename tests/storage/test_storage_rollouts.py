@@ -6,7 +6,7 @@ import pytest
 from invariants import check
 from sync_store import AUTO, SyncStore, listed, names
 
-from domain.errors import InvalidRequest, UnknownTarget
+from domain.errors import InvalidRequest, LimitExceeded, UnknownTarget
 from domain.execution import Status
 from domain.job import MAX_TARGETS
 from domain.registry import Registration
@@ -165,7 +165,7 @@ def test_a_thing_that_was_removed_comes_back_when_it_is_named_itself(store: Sync
 
 def test_a_job_may_not_grow_beyond_ten_thousand_targets(store: SyncStore) -> None:
     store.create("j", *names("t", 6), continuous=True)
-    with pytest.raises(InvalidRequest, match="more than 10000 targets"):
+    with pytest.raises(LimitExceeded, match="more than 10000 targets"):
         store.do(jobs.associate, "j", list(names("u", MAX_TARGETS - 5)), policy=AUTO, at=store.now)
     assert store.job("j").targets == tuple(names("t", 6))
 
