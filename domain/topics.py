@@ -14,6 +14,8 @@ from domain.names import job_id as checked_job_id
 from domain.names import thing_name as checked_thing_name
 
 DEFAULT_ROOT: Final = "$aws/things"
+#: The last level of the events' root; that of things must be another.
+EVENTS: Final = "events"
 NEXT: Final = "$next"
 
 
@@ -43,6 +45,12 @@ class Topics:
     """All topics below one root; the root is a setting because some brokers cannot carry ``$aws``."""
 
     root: str = DEFAULT_ROOT
+
+    @property
+    def events(self) -> str:
+        """Return the root of lifecycle events: beside that of things, so that no thing can hear it."""
+        parent, slash, _ = self.root.rpartition("/")
+        return f"{parent}{slash}{EVENTS}"
 
     def jobs(self, thing_name: str) -> str:
         """Return the prefix of everything a thing may say or hear, with its trailing slash."""

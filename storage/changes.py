@@ -17,9 +17,10 @@ from sqlalchemy import Connection, text
 from domain.acts import Act
 from domain.errors import Unavailable
 from domain.execution import TERMINAL, Cause, Execution, Status
+from domain.lifecycle import JobOperation
 from domain.planner import Complete, plan
 from domain.quarantine import NO_QUARANTINE, Quarantine
-from storage import acts, marks, retries, rows, waves
+from storage import acts, lifecycle_notes, marks, retries, rows, waves
 from storage.lists import bound, ints
 from storage.many import execute_many
 from storage.millis import to_millis
@@ -172,6 +173,8 @@ def complete(connection: Connection, job_keys: Sequence[int], *, at: datetime) -
             [{"key": key, "at": to_millis(at)} for key in done],
         )
         acts.note_each(connection, done, Act.COMPLETE, at=at)
+        for key in done:
+            lifecycle_notes.note_job(connection, key, JobOperation.COMPLETED, at=at)
         raise_after_commit(connection, Signal.EVENTS)
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, text
 
 from domain.event_kinds import EventKind
+from storage import positions
 from storage.millis import from_millis, to_millis
 from storage.signals import Signal, raise_after_commit
 
@@ -40,8 +41,15 @@ def get(connection: Connection) -> EventConfigurations:
 
 
 def put(connection: Connection, changes: Mapping[EventKind, bool], *, at: datetime) -> None:
-    """Switch kinds on and off; what is not named stays as it is."""
+    """Switch kinds on and off; what is not named stays as it is.
+
+    Nothing is published of the time a kind was off, nor, once it is, what was not published before.
+    """
     if changes:
+        before = enabled(connection)
+        for kind, on in changes.items():
+            if on is not (kind in before):
+                (positions.turn_on if on else positions.turn_off)(connection, kind)
         connection.execute(
             text(
                 "INSERT INTO event_configurations (kind, enabled, created_at, last_modified_at) "
@@ -50,4 +58,4 @@ def put(connection: Connection, changes: Mapping[EventKind, bool], *, at: dateti
             ),
             [{"kind": kind.value, "enabled": on, "at": to_millis(at)} for kind, on in changes.items()],
         )
-        raise_after_commit(connection, Signal.EVENTS)
+        raise_after_commit(connection, Signal.SWITCHED)

@@ -15,7 +15,7 @@ from domain.acts import Act
 from domain.errors import InvalidStateTransition, NotFound
 from domain.execution import PENDING, Cause, Execution, Status
 from domain.timeouts import expire, is_due
-from storage import acts, changes, jobs, marks, paces, rollouts, rows, things
+from storage import acts, changes, jobs, lifecycle_notes, marks, paces, rollouts, rows, things
 from storage.pages import Page, cut, size, start
 from storage.rows import Stored
 
@@ -145,6 +145,7 @@ def delete(
             entry.execution.state,
         )
     latest = _find(connection, job_id, thing_name, None)
+    lifecycle_notes.note_deleted(connection, [entry.key], at=at)
     connection.execute(text("DELETE FROM executions WHERE id = :key"), {"key": entry.key})
     gone = {"executionNumber": str(entry.execution.execution_number), "status": status.value, "forced": force}
     acts.note(

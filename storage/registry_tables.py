@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Table, Text, text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, Table, Text, text
 
 from storage.columns import Key, Millis, metadata
 
@@ -64,15 +64,15 @@ positions = Table(
     sqlite_with_rowid=False,
 )
 
-#: What is to be published and cannot be read from execution_events, or soon not any more; gone when published.
+#: What is to be published and is not in execution_events, or soon not any more; gone when published.
 lifecycle_notes = Table(
     "lifecycle_notes",
     metadata,
     Column("id", Key, primary_key=True),
     Column("at", Millis, nullable=False),
-    # The last transition there had been by then: its place among those. A transition kept has its own number.
+    # Its place among transitions: behind the last one there had been by then (1), or it is one itself (0).
     Column("place", BigInteger, nullable=False),
-    Column("transition", BigInteger),
+    Column("behind", Integer, nullable=False, server_default="1"),
     Column("kind", Text, nullable=False),
     Column("operation", Text, nullable=False),
     Column("job_id", Text, nullable=False),
@@ -80,6 +80,6 @@ lifecycle_notes = Table(
     Column("number", BigInteger),
     # Of an execution its status details, of a job what its events say of it; JSON.
     Column("details", Text, nullable=False, server_default="{}"),
-    Index("ix_lifecycle_notes_place_id", "place", "id"),
+    Index("ix_lifecycle_notes_place_behind_id", "place", "behind", "id"),
     sqlite_autoincrement=True,
 )

@@ -120,7 +120,7 @@ def _registry() -> None:
         "lifecycle_notes",
         _moment("at"),
         _moment("place"),
-        _perhaps("transition"),
+        sa.Column("behind", sa.Integer(), server_default="1", nullable=False),
         _word("kind"),
         _word("operation"),
         _word("job_id"),
@@ -128,7 +128,8 @@ def _registry() -> None:
         _perhaps("number"),
         _text("details", "{}"),
     )
-    op.create_index(op.f("ix_lifecycle_notes_place_id"), "lifecycle_notes", ["place", "id"], unique=False)
+    index = op.f("ix_lifecycle_notes_place_behind_id")
+    op.create_index(index, "lifecycle_notes", ["place", "behind", "id"], unique=False)
 
 
 def _principals() -> None:
@@ -137,11 +138,12 @@ def _principals() -> None:
         _word("key_id"),
         sa.Column("sealed_secret", sa.LargeBinary(), nullable=False),
         _word("role"),
-        _text("thing_name"),
+        sa.Column("thing", _KEY, nullable=True),
         _text("description"),
         _moment("created_at"),
         _perhaps("last_used_at"),
         _perhaps("revoked_at"),
+        sa.ForeignKeyConstraint(["thing"], ["things.id"], name=op.f("fk_access_keys_thing")),
         sa.UniqueConstraint("key_id", name=op.f("uq_access_keys_key_id")),
     )
     _own(
