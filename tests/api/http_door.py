@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from described import Description, description
+from migrated import lay_in
 
 from api.app import ApiOptions, build
 from api.artifact_files import LocalContents
@@ -91,7 +92,7 @@ class Door:
         self.run(self._open())
 
     async def _open(self) -> None:
-        self.store = Store.open(self._data_dir)
+        self.store = Store.open(lay_in(self._data_dir))
         app = build(self.store, self._options)
         self.server = ApiServer(app, self.host, 0, **self._server_options)
         await self.server.start()

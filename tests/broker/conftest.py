@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from engine import Engine
+from migrated import lay_in
 from mosquitto_server import BINARY, DISPATCHER, HINT, PASSWD, MosquittoServer, secret
 from whole import BROKERS, Whole, whole
 
@@ -65,7 +66,7 @@ async def server(
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
     """A real store on a file of its own."""
-    store = Store.open(tmp_path / "data")
+    store = Store.open(lay_in(tmp_path / "data"))
     yield store
     await store.close()
 

@@ -11,6 +11,7 @@ import pytest
 from engine import Engine
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from migrated import lay_in
 from structlog.testing import capture_logs
 
 from broker.link import Received
@@ -76,7 +77,7 @@ def test_every_request_is_answered_once_and_never_by_an_internal_error(
     runner: asyncio.Runner, tmp_path: Path
 ):
     async def start() -> Engine:
-        engine = Engine(Store.open(tmp_path / "data"))
+        engine = Engine(Store.open(lay_in(tmp_path / "data")))
         for job in ("j", "k"):
             await engine.job(job, "t1")
         return engine

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from devices import Device
 from doors import RecordingDoor
+from migrated import lay_in
 from mosquitto_server import BINARY, HINT, PASSWD, secret, shipped_acl
 from whole import Whole, whole
 
@@ -73,7 +74,7 @@ class Scene:
 
 @pytest.fixture
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
-    store = CountingStore.open(tmp_path / "data")
+    store = CountingStore.open(lay_in(tmp_path / "data"))
     assert isinstance(store, CountingStore)
     yield Scene(store)
     await store.close()

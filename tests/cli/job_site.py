@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from subprocess import PIPE
 
+from migrated import lay_in
 from typer.testing import CliRunner
 
 from api.app import ApiOptions, build
@@ -43,7 +44,7 @@ class Site:
         self.wait(self._open())
 
     async def _open(self):
-        self.store = Store.open(self.folder / "data")
+        self.store = Store.open(lay_in(self.folder / "data"))
         self.options = ApiOptions(
             arns=Arns(),
             policy=Policy(),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from invariants import check
+from migrated import lay_in
 from sync_store import SyncStore, names
 
 from storage import departures
@@ -22,7 +23,7 @@ def store(tmp_path: Path) -> Iterator[SyncStore]:
 
 @pytest.fixture
 async def real_store(tmp_path: Path) -> AsyncIterator[Store]:
-    store = Store.open(tmp_path / "data")
+    store = Store.open(lay_in(tmp_path / "data"))
     yield store
     await store.close()
 

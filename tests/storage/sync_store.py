@@ -8,6 +8,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from migrated import lay
 from sqlalchemy import event
 
 from broker import replies
@@ -50,7 +51,7 @@ class SyncStore:
         self._open()
 
     def _open(self) -> None:
-        self.writer = sqlite.writer(self.path)
+        self.writer = sqlite.writer(lay(self.path))
         if not self.durable:
             event.listen(self.writer, "connect", lambda c, _: c.execute("PRAGMA synchronous=OFF").close())
         schema.upgrade(self.writer)
