@@ -16,8 +16,8 @@ access_keys: Final = Table(
     Column("key_id", Text, nullable=False, unique=True),
     Column("sealed_secret", LargeBinary, nullable=False),
     Column("role", Text, nullable=False),
-    # The thing a key of the role DEVICE speaks for.
-    Column("thing_name", Text),
+    # What a key of the role DEVICE speaks for.
+    Column("thing", Key, ForeignKey("things.id")),
     Column("description", Text),
     Column("created_at", Millis, nullable=False),
     Column("last_used_at", Millis),

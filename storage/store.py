@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from domain.errors import Unavailable
 from storage import schema, sqlite
 from storage.signals import Signal, take
+from storage.vault import Vault
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -36,10 +37,14 @@ class StoreInUse(Unavailable):
 class Store:
     """One database, one writer at a time. Build with ``Store.open``; close when done."""
 
-    def __init__(self, writer: Engine, readers: Engine, *, lock: int, read_threads: int) -> None:
+    def __init__(
+        self, writer: Engine, readers: Engine, *, vault: Vault, lock: int, read_threads: int
+    ) -> None:
         self._writer = writer
         self._readers = readers
         self._lock = lock
+        #: What verbs seal secrets with.
+        self.vault: Final = vault
         self._write_threads = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
         self._read_threads = ThreadPoolExecutor(read_threads, thread_name_prefix="store-reader")
         self._listeners: dict[Signal, list[Callable[[], None]]] = {signal: [] for signal in Signal}
@@ -65,7 +70,9 @@ class Store:
             if isinstance(error, DBAPIError):
                 raise Unavailable(f"the database {path} cannot be used: {error.orig}") from error
             raise
-        return cls(writer, sqlite.readers(path), lock=lock, read_threads=sqlite.READERS)
+        return cls(
+            writer, sqlite.readers(path), vault=Vault(data_dir), lock=lock, read_threads=sqlite.READERS
+        )
 
     def listen(self, signal: Signal, wake: Callable[[], None]) -> None:
         """Call ``wake`` on the event loop after each commit that raised ``signal``."""

@@ -16,6 +16,7 @@ from domain.names import thing_name as checked_name
 from domain.query import matches, parse
 from domain.registry import OUR_LIMITS, Limits, Thing
 from storage import (
+    access_keys,
     billing_groups,
     certificates,
     departures,
@@ -241,6 +242,7 @@ def delete(
     if not limits.deletes_attached and _is_attached(connection, key):
         raise Conflict(f"Thing {name} still has certificates attached; detach them first")
     tokens.revoke(connection, name, at=at)
+    access_keys.leave(connection, key, at=at)
     certificates.leave(connection, key, at=at)
     connection.execute(text("DELETE FROM group_members WHERE thing = :thing"), {"thing": key})
     connection.execute(
