@@ -159,11 +159,12 @@ def is_managed(template_id: str) -> bool:
 def find(name: str, version: str | None = None) -> ManagedTemplate:
     """Return the template of a name, or of a name and version with a colon between; raises ``NotFound``."""
     plain, colon, said = name.partition(":")
-    wanted = said if colon else version
     found = TEMPLATES.get(plain)
-    if found is None or wanted not in (None, found.version):
-        which = "" if wanted is None else f" version {wanted[:64]!r} of"
-        raise NotFound(f"There is no{which} managed job template {plain[:64]!r}")
+    for wanted in (said if colon else None, version):
+        if wanted is not None and (found is None or wanted != found.version):
+            raise NotFound(f"There is no version {wanted[:64]!r} of managed job template {plain[:64]!r}")
+    if found is None:
+        raise NotFound(f"There is no managed job template {plain[:64]!r}")
     return found
 
 

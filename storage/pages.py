@@ -62,6 +62,20 @@ def cut(
     return Page(items, token(connection, question, found[size - 1][0]))
 
 
+def of(
+    connection: Connection,
+    question: Sequence[Any],
+    entries: Sequence[tuple[str, T]],
+    *,
+    max_results: int,
+    next_token: str | None,
+) -> Page[T]:
+    """Return a page of (key, entry) pairs that are all at hand, in the order of their keys."""
+    after = start(connection, question, next_token)
+    left = [pair for pair in entries if after is None or pair[0] > after]
+    return cut(connection, question, left[: size(max_results) + 1], max_results)
+
+
 def token(connection: Connection, question: Sequence[Any], key: object) -> str:
     """Return the ``next_token`` of a page after which the list goes on behind ``key``."""
     body = to_json(key)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from api.aws import device
+from api.aws import device, managed, templates
 from api.aws.operation import Operation
 
 #: One line per module of handlers.
-CONTROL: Final[tuple[Operation, ...]] = ()
+CONTROL: Final[tuple[Operation, ...]] = (
+    *templates.OPERATIONS,
+    *managed.OPERATIONS,
+)
 
 DATA: Final[tuple[Operation, ...]] = device.OPERATIONS

@@ -109,7 +109,14 @@ def test_a_value_that_cannot_be_is_refused_by_name(name, values, reason):
 
 
 @pytest.mark.parametrize(
-    ("name", "version"), [("AWS-Fly", None), ("AWS-Reboot", "2.0"), ("AWS-Reboot:9.9", None), ("", None)]
+    ("name", "version"),
+    [
+        ("AWS-Fly", None),
+        ("AWS-Reboot", "2.0"),
+        ("AWS-Reboot:9.9", None),
+        ("AWS-Reboot:1.0", "2.0"),
+        ("", None),
+    ],
 )
 def test_a_template_or_version_that_is_not_there_is_not_found(name, version):
     with pytest.raises(NotFound, match="managed job template"):

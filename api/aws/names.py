@@ -1,0 +1,30 @@
+"""Names in AWS's calls, each of which may also be said as the ARN of what it names."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from api.errors import shown
+from domain.errors import InvalidRequest
+from domain.names import Arns
+
+_ARN: Final = re.compile(r"arn:aws[a-z-]*:iot:([a-z0-9-]*):([0-9]*):([a-z]+)/(.+)")
+
+
+def plain(said: str, kind: str, *, member: str, arns: Arns, ownerless: bool = False) -> str:
+    """Return the name that ``said`` is, or ends with if it is the ARN of a ``kind`` ("job", "thing", …).
+
+    Whether such a name can be is not looked at. ``ownerless``: a kind that belongs to no account. Raises
+    ``InvalidRequest`` for the ARN of another kind, or of another account or region than the settings name.
+    """
+    found = _ARN.fullmatch(said)
+    if found is None:
+        return said
+    region, account, what, name = found.groups()
+    if what != kind:
+        raise InvalidRequest(f"{member} {shown(said)} is not the ARN of a {kind}")
+    if (region, account) != (arns.region, "" if ownerless else arns.account):
+        here = f"region {arns.region} and account {'' if ownerless else arns.account}".rstrip()
+        raise InvalidRequest(f"{member} {shown(said)} is not of {here}")
+    return name
