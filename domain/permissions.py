@@ -1,4 +1,4 @@
-"""What a device may do on the broker: connect as whom, publish and subscribe where (promises S13 to S19)."""
+"""What a client may do on the broker: connect as whom, publish and subscribe where (promises S13 to S19)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from domain.topics import Topics
 
 MAX_TOPIC_BYTES: Final = 256
 _WILDCARDS: Final = frozenset("+#")
+_MONITOR: Final = "key/"
 
 
 def may_connect(thing_name: str, client_id: str) -> bool:
@@ -16,7 +17,7 @@ def may_connect(thing_name: str, client_id: str) -> bool:
 
 
 def may_publish(topics: Topics, thing_name: str, topic: str) -> bool:
-    """Return whether the thing may publish here: exactly its own four request shapes.
+    """Return whether the thing may publish here: exactly its own four request shapes. A monitor may not.
 
     Whether the job id in it can be one is for the dispatcher to say, since that wants an answer.
     """
@@ -30,9 +31,9 @@ def may_publish(topics: Topics, thing_name: str, topic: str) -> bool:
             return False
 
 
-def may_subscribe(topics: Topics, thing_name: str, topic_filter: str) -> bool:
-    """Return whether every topic the filter matches lies below the thing's own jobs."""
-    prefix = topics.jobs(thing_name)
+def may_subscribe(topics: Topics, name: str, topic_filter: str) -> bool:
+    """Return whether every topic the filter matches is for a thing of this name, or for a monitor: events."""
+    prefix = f"{topics.events}/" if is_monitor(name) else topics.jobs(name)
     if not _is_plain(topic_filter) or not topic_filter.startswith(prefix):
         return False
     levels = topic_filter[len(prefix) :].split("/")
@@ -42,6 +43,16 @@ def may_subscribe(topics: Topics, thing_name: str, topic_filter: str) -> bool:
         if level != "+" and (not level or _WILDCARDS & set(level)):
             return False
     return True
+
+
+def monitor(key_id: str) -> str:
+    """Return the name under which an access key is on the broker; no thing can be called so."""
+    return f"{_MONITOR}{key_id}"
+
+
+def is_monitor(name: str) -> bool:
+    """Tell whether a client on the broker watches events and is no thing."""
+    return name.startswith(_MONITOR)
 
 
 def _is_plain(topic: str) -> bool:
