@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 from functools import cache, lru_cache
+from itertools import islice
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -77,6 +78,27 @@ def time_to_work(schedule: SchedulingConfig | None, zone: str, now: datetime) ->
         return None
     shut_at = closes_at(schedule, zone, now)
     return None if shut_at is None else shut_at - now
+
+
+def openings_ahead(schedule: SchedulingConfig, now: datetime, *, most: int) -> list[datetime]:
+    """Return when the schedule's windows open next, at most so many; those in blackouts are passed over.
+
+    Where each thing keeps its windows in its own zone: when they open in UTC.
+    """
+    zone = zone_named("" if schedule.is_local else schedule.time_zone)
+    starts, ends = schedule.starts_at, schedule.ends_at
+    # One that opens with the start counts.
+    since = now if starts is None or starts <= now else starts - _MOMENT
+    found: list[datetime] = []
+    for opens_at in islice(openings(schedule.maintenance_windows, since, zone), _FOLLOWED * most):
+        if len(found) == most or (ends is not None and opens_at >= ends):
+            break
+        if _blackout(schedule, zone, opens_at) is None:
+            found.append(opens_at)
+    return found
+
+
+_MOMENT: Final = timedelta(microseconds=1)
 
 
 @cache

@@ -121,7 +121,7 @@ def check(
     if starts is not None:
         _within("startTime", starts, at + lead, at + LATEST_START)
     if ends is not None:
-        _within("endTime", ends, (starts or at) + lead, (starts or at) + LATEST_END)
+        _within("endTime", ends, (starts or at) + lead, at + LATEST_END)
     if config.maintenance_windows and selection is not TargetSelection.CONTINUOUS:
         raise InvalidRequest(
             f"schedulingConfig.maintenanceWindows needs targetSelection CONTINUOUS, not {selection}"

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from pydantic_core import to_json
 from sqlalchemy import Connection, text
@@ -15,8 +14,19 @@ from domain.acts import Act
 from domain.errors import InvalidStateTransition, NotFound
 from domain.execution import PENDING, Cause, Execution, Status
 from domain.timeouts import expire, is_due
-from storage import acts, changes, jobs, lifecycle_notes, marks, paces, rollouts, rows, things
-from storage.pages import Page, cut, size, start
+from storage import (
+    acts,
+    changes,
+    execution_lists,
+    jobs,
+    lifecycle_notes,
+    marks,
+    paces,
+    rollouts,
+    rows,
+    things,
+)
+from storage.pages import Page
 from storage.rows import Stored
 
 
@@ -51,12 +61,11 @@ def page_for_job(
     next_token: str | None = None,
 ) -> Page[Execution]:
     """Return a job's executions, every attempt, oldest first. Raises ``NotFound``."""
-    key = jobs.key_of(connection, job_id)
-    question = ("executions of job", key, status)
-    after = start(connection, question, next_token)
-    conditions = ["e.job = :key", *_filters(status), *([] if after is None else ["e.id > :after"])]
-    found = _page(connection, conditions, "e.id", (key, status, after), size(max_results))
-    return cut(connection, question, found, max_results)
+    return _plain(
+        execution_lists.of_job(
+            connection, job_id, status=status, max_results=max_results, next_token=next_token
+        )
+    )
 
 
 def page_for_thing(
@@ -68,28 +77,15 @@ def page_for_thing(
     next_token: str | None = None,
 ) -> Page[Execution]:
     """Return a thing's executions, every attempt, newest first. Raises ``NotFound``."""
-    key = things.key_of(connection, thing_name)
-    question = ("executions of thing", key, status)
-    after = start(connection, question, next_token)
-    conditions = ["e.thing = :key", *_filters(status), *([] if after is None else ["e.id < :after"])]
-    found = _page(connection, conditions, "e.id DESC", (key, status, after), size(max_results))
-    return cut(connection, question, found, max_results)
-
-
-def _filters(status: Status | None) -> Sequence[str]:
-    return [] if status is None else ["e.status = :status"]
-
-
-def _page(
-    connection: Connection, conditions: Sequence[str], order: str, values: Sequence[Any], limit: int
-) -> list[tuple[int, Execution]]:
-    key, status, after = values
-    found = rows.select(
-        connection,
-        f"{' AND '.join(conditions)} ORDER BY {order} LIMIT :limit",
-        {"key": key, "status": status, "after": after, "limit": limit + 1},
+    return _plain(
+        execution_lists.on_thing(
+            connection, thing_name, status=status, max_results=max_results, next_token=next_token
+        )
     )
-    return [(entry.key, entry.execution) for entry in found]
+
+
+def _plain(found: Page[Stored]) -> Page[Execution]:
+    return Page(tuple(entry.execution for entry in found.items), found.next_token)
 
 
 def cancel(
@@ -130,13 +126,17 @@ def delete(
     *,
     execution_number: int | None = None,
     force: bool = False,
+    namespace_id: str | None = None,
     actor: str = "",
     at: datetime,
 ) -> None:
     """Delete one execution; one that is IN_PROGRESS only with force. Its events stay.
 
-    Raises ``NotFound``, ``InvalidStateTransition``. Deleting the last pending one completes a job.
+    Raises ``NotFound`` (also if its job is of another namespace), ``InvalidStateTransition``. Deleting the
+    last pending one completes a job.
     """
+    if namespace_id is not None:
+        jobs.get(connection, job_id, namespace_id=namespace_id)
     entry = _find(connection, job_id, thing_name, execution_number)
     status = entry.execution.status
     if status is Status.IN_PROGRESS and not force:

@@ -55,7 +55,7 @@ def create(
     if existing is not None:
         return get(connection, existing)
     if quotas is not None:
-        limits.refusejob_value(connection, len(job.targets), quotas)
+        limits.refuse_job(connection, len(job.targets), quotas)
     key = layout.lay_out(connection, job, policy=policy, actor=actor, at=at)
     act(connection, key, at=at)
     raise_after_commit(connection, Signal.EVENTS)
@@ -78,7 +78,7 @@ def get(connection: Connection, job_id: str, *, namespace_id: str | None = None)
     row = connection.execute(text("SELECT * FROM jobs WHERE job_id = :id"), {"id": job_id}).one_or_none()
     if row is None:
         raise NotFound(f"There is no job {job_id}")
-    if namespace_id is not None and row.namespace_id != namespace_id:
+    if namespace_id not in (None, row.namespace_id):
         raise NotFound(f"There is no job {job_id} in namespaceId {namespace_id}")
     return job_value(connection, row)
 

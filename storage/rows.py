@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 
 from domain.execution import Execution, Status
 from domain.job import JobStatus
+from domain.pacing import parse as pacing_from
 from domain.timeout_config import parse
 from storage.millis import from_millis, to_millis
 
@@ -47,6 +48,12 @@ class Stored:
     exclusive_group: str | None = None
     #: How many times in a row its thing has failed.
     failures: int = 0
+
+    @property
+    def may_be_retried(self) -> bool:
+        """Whether its job says anything about retries."""
+        said = pacing_from(self.pacing)
+        return said.job_executions_retry_config is not None or said.retry_policy_config is not None
 
 
 def stored(row: Sequence[Any]) -> Stored:
