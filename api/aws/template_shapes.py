@@ -15,7 +15,6 @@ from domain.presigned import PresignedUrlConfig
 from domain.retry import RetryConfig
 from domain.rollout import RolloutConfig
 from domain.schedule import MOST_WINDOWS, SchedulingConfig
-from domain.tags import MAX_TAGS
 from domain.timeout_config import TimeoutConfig
 from domain.windows import MaintenanceWindow
 
@@ -37,13 +36,18 @@ class CreateTemplateInput(Input):
             "fetched once, from artifacts of this server and from S3 buckets that it is set up with"
         ),
     ] = None
-    document: str | None = None
+    document: Annotated[
+        str | None, Approximated("placeholders for code signatures and package attributes stay as they are")
+    ] = None
     description: Text
-    presigned_url_config: PresignedUrlConfig | None = None
+    presigned_url_config: Annotated[
+        PresignedUrlConfig | None,
+        Approximated("roleArn is kept and shown; links are signed with this server's own keys"),
+    ] = None
     job_executions_rollout_config: RolloutConfig | None = None
     abort_config: AbortConfig | None = None
     timeout_config: TimeoutConfig | None = None
-    tags: Annotated[tuple[Tag, ...], Field(max_length=MAX_TAGS)] = ()
+    tags: tuple[Tag, ...] = ()
     job_executions_retry_config: RetryConfig | None = None
     maintenance_windows: Annotated[
         Annotated[tuple[MaintenanceWindow, ...], Field(max_length=MOST_WINDOWS)] | None,

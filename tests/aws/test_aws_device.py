@@ -1,12 +1,12 @@
 """The devices' plane with boto3: the same answers as over MQTT, in HTTP's forms (contract 4.5, 7)."""
 
-import http.client
 import itertools
 import json
 import threading
 from datetime import UTC, datetime
 
 import pytest
+from asking import body, refused
 from botocore.exceptions import ClientError
 
 DOCUMENT = '{ "op" : "update", "µ": [1.50] }'
@@ -33,31 +33,10 @@ def make(shared_site, thing):
     return make
 
 
-def refused(call, **said):
-    """Return code, status and message of a call that must fail; the class is the service's own."""
-    with pytest.raises(ClientError) as caught:
-        call(**said)
-    answer = caught.value.response
-    assert type(caught.value).__name__ == answer["Error"]["Code"]
-    return (
-        answer["Error"]["Code"],
-        answer["ResponseMetadata"]["HTTPStatusCode"],
-        answer["Error"]["Message"],
-    )
-
-
-def body(answer):
-    return {name: value for name, value in answer.items() if name != "ResponseMetadata"}
-
-
 def exchange(site, method, path, said=None):
-    connection = http.client.HTTPConnection(site.door.host, site.door.port, timeout=30)
-    try:
-        connection.request(method, f"/aws/iot-jobs-data{path}", None if said is None else json.dumps(said))
-        answer = connection.getresponse()
-        return answer.status, json.loads(answer.read())
-    finally:
-        connection.close()
+    sent = None if said is None else json.dumps(said).encode()
+    status, _, raw = site.exchange(method, f"/aws/iot-jobs-data{path}", sent)
+    return status, json.loads(raw)
 
 
 # --- the four operations ---

@@ -1,0 +1,22 @@
+"""What tests say about boto3's answers: what is in them, and what a call that must fail was told."""
+
+import pytest
+from botocore.exceptions import ClientError
+
+
+def body(answer):
+    """Return an answer without what boto3 adds to it."""
+    return {name: value for name, value in answer.items() if name != "ResponseMetadata"}
+
+
+def refused(call, **said):
+    """Return code, status and message of a call that must fail; its exception is one of the service's own."""
+    with pytest.raises(ClientError) as caught:
+        call(**said)
+    answer = caught.value.response
+    assert type(caught.value).__name__ == answer["Error"]["Code"]
+    return (
+        answer["Error"]["Code"],
+        answer["ResponseMetadata"]["HTTPStatusCode"],
+        answer["Error"]["Message"],
+    )
