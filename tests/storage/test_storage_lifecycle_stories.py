@@ -1,0 +1,175 @@
+"""Any story of operators, devices and the clock: every end and every act yields its event, once, in order.
+
+Killed between publishing and noting that, a publisher repeats events and loses none. What really happened is
+written down by triggers of the database, past all code that is under test.
+"""
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from lifecycle_reader import ARNS, Reader, short, switch
+from paced_jobs import paced
+from sync_store import SyncStore
+
+from domain.errors import JobsError
+from domain.lifecycle import payload
+from storage import executions, jobs, steering, sweeps, things
+
+THINGS = ["t1", "t2", "t3", "t4"]
+RETRIES = {"jobExecutionsRetryConfig": {"criteriaList": [{"failureType": "FAILED", "numberOfRetries": 1}]}}
+TIMES = {"inProgressTimeoutInMinutes": 5}
+
+TRUTH = """
+CREATE TABLE truth (id INTEGER PRIMARY KEY, said TEXT NOT NULL);
+CREATE TRIGGER ended AFTER INSERT ON execution_events WHEN NEW.to_status NOT IN ('QUEUED', 'IN_PROGRESS') BEGIN
+  INSERT INTO truth (said) SELECT job_id || '/' || name || '#' || NEW.number || ' ' || lower(NEW.to_status)
+  FROM jobs, things WHERE jobs.id = NEW.job AND things.id = NEW.thing;
+END;
+CREATE TRIGGER forgotten BEFORE DELETE ON executions BEGIN
+  INSERT INTO truth (said) SELECT job_id || '/' || name || '#' || OLD.number || ' deleted'
+  FROM jobs, things WHERE jobs.id = OLD.job AND things.id = OLD.thing;
+END;
+CREATE TRIGGER completed AFTER UPDATE OF status ON jobs
+WHEN NEW.status = 'COMPLETED' AND OLD.status <> 'COMPLETED' BEGIN
+  INSERT INTO truth (said) VALUES (NEW.job_id || ' completed');
+END;
+CREATE TRIGGER begun AFTER UPDATE OF sweep ON jobs WHEN NEW.sweep <> '' BEGIN
+  INSERT INTO truth (said) VALUES (NEW.job_id || CASE NEW.sweep
+  WHEN 'DELETE' THEN ' deletion_in_progress' ELSE ' cancellation_in_progress' END);
+END;
+CREATE TRIGGER through AFTER UPDATE OF sweep ON jobs WHEN NEW.sweep = '' AND OLD.sweep <> '' BEGIN
+  INSERT INTO truth (said) VALUES (NEW.job_id || ' canceled');
+END;
+CREATE TRIGGER gone AFTER DELETE ON jobs BEGIN
+  INSERT INTO truth (said) VALUES (OLD.job_id || ' deleted');
+END;
+"""
+
+some_job = st.integers(0, 2)
+some_thing = st.sampled_from(THINGS)
+some_report = st.sampled_from(["IN_PROGRESS", "SUCCEEDED", "FAILED", "REJECTED"])
+#: How many events of a batch get through (None: all), and whether the publisher is killed right then.
+publishing = st.tuples(st.just("publish"), st.sampled_from([None, None, 0, 1, 2]), st.booleans())
+steps = st.one_of(
+    st.tuples(st.just("create"), st.lists(some_thing, min_size=1, unique=True), st.booleans()),
+    *[st.tuples(st.just("report"), some_job, some_thing, some_report)] * 4,
+    st.tuples(st.just("cancel"), some_job, st.booleans()),
+    st.tuples(st.sampled_from(["abort", "retry", "delete"]), some_job),
+    st.tuples(st.just("delete_execution"), some_job, some_thing),
+    st.tuples(st.just("delete_thing"), some_thing),
+    st.tuples(st.sampled_from(["pass_time", "tick", "switch_off_and_on"])),
+    *[publishing] * 3,
+)
+
+
+class Story:
+    """The store and its publisher; ``dies`` says whether it may be killed."""
+
+    def __init__(self, path: Path, *, dies: bool) -> None:
+        self.store = SyncStore(path, durable=False)
+        self.reader = Reader(self.store)
+        self.dies = dies
+        self.jobs: list[str] = []
+        self.published: dict[str, bytes] = {}
+        self.said: list[str] = []
+        self.store.looker.executescript(TRUTH)
+        switch(self.store)
+
+    def create(self, names: list[str], retries: bool) -> None:  # noqa: FBT001 - drawn
+        self.jobs.append(f"j{len(self.jobs)}")
+        pacing = {"pacing": paced(**RETRIES)} if retries else {}
+        self.store.create(self.jobs[-1], *names, timeout_config=TIMES, **pacing)
+
+    def report(self, number: int, thing: str, status: str) -> None:
+        self.store.ask(thing, f"{self._job(number)}/update", {"status": status})
+
+    def cancel(self, number: int, force: bool) -> None:  # noqa: FBT001 - drawn
+        self._try(jobs.cancel, self._job(number), force=force)
+
+    def abort(self, number: int) -> None:
+        self._try(steering.abort, self._job(number))
+
+    def retry(self, number: int) -> None:
+        self._try(steering.retry_failed, self._job(number))
+
+    def delete(self, number: int) -> None:
+        self._try(jobs.delete, self._job(number), force=True)
+
+    def delete_execution(self, number: int, thing: str) -> None:
+        self._try(executions.delete, self._job(number), thing, force=True)
+
+    def delete_thing(self, thing: str) -> None:
+        self._try(things.delete, thing)
+
+    def pass_time(self) -> None:
+        self.store.later(minutes=6)
+
+    def tick(self) -> None:
+        self.store.tick()
+
+    def publish(self, gets_through: int | None = None, dies: bool = False) -> bool:  # noqa: FBT001, FBT002 - drawn
+        more = self.reader.round(gets_through=gets_through, dies=dies and self.dies)
+        for event in self.reader.events:
+            said = payload(ARNS, event)
+            name = json.loads(said)["eventId"]
+            if name not in self.published:
+                self.said.append(short(event))
+            else:
+                assert self.dies, "nothing is said twice without a crash"
+            assert self.published.setdefault(name, said) == said, "what is said again is the very same"
+        self.reader.events.clear()
+        assert self.said == self.truth()[: len(self.said)]
+        return more
+
+    def switch_off_and_on(self) -> None:
+        switch(self.store, on=False)
+        switch(self.store)
+        # What was not published by then never is.
+        self.store.looker.execute(
+            "DELETE FROM truth WHERE id NOT IN (SELECT id FROM truth ORDER BY id LIMIT ?)", [len(self.said)]
+        )
+
+    def truth(self) -> list[str]:
+        return [said for (said,) in self.store.rows("SELECT said FROM truth ORDER BY id")]
+
+    def _job(self, number: int) -> str:
+        """Return one of the newest jobs, whatever has become of it."""
+        return self.jobs[-1 - number % len(self.jobs)] if self.jobs else "none"
+
+    def _try(self, verb: Any, *args: Any, **more: Any) -> None:
+        try:
+            self.store.do(verb, *args, at=self.store.now, **more)
+        except JobsError:
+            return
+
+
+@pytest.fixture
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sweeps.go_on.__kwdefaults__, "limit", 1)
+
+
+@pytest.mark.usefixtures("small_pieces")
+@pytest.mark.parametrize("dies", [False, True], ids=["without a crash", "with crashes"])
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(story=st.lists(steps, min_size=10, max_size=60))
+def test_every_end_and_every_act_yields_its_event_in_order(story: list[tuple[Any, ...]], dies: bool) -> None:  # noqa: FBT001 - drawn
+    with tempfile.TemporaryDirectory() as folder:
+        told = Story(Path(folder) / "db", dies=dies)
+        told.create(THINGS, retries=True)
+        for name, *args in story:
+            getattr(told, name)(*args)
+        told.tick()
+        while told.publish():
+            pass
+        assert told.said == told.truth()
+        assert told.store.rows("SELECT * FROM lifecycle_notes") == []
+        told.store.close()
