@@ -22,7 +22,7 @@ from api.registry_schema import (
 from api.schema import Deleted
 from api.shapes import Nothing
 from api.views import group_view
-from storage import groups
+from storage import groups, members
 
 
 async def create(call: Call[Nothing, CreateGroup]) -> GroupCreated:
@@ -88,9 +88,9 @@ async def remove(call: Call[Nothing, ChangeMembers]) -> MembersRemoved:
     return MembersRemoved(removed=await call.store.write(groups.remove, name, call.body.things, at=call.at))
 
 
-async def members(call: Call[ListMembers, Nothing]) -> MemberNames:
+async def list_members(call: Call[ListMembers, Nothing]) -> MemberNames:
     found = await call.store.read(
-        groups.members,
+        members.of_group,
         call.path["thingGroupName"],
         recursive=bool(call.query.recursive),
         max_results=call.query.max_results,

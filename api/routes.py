@@ -204,7 +204,11 @@ GROUPS: Final = (
         limit=LISTS_LIMIT,
     ),
     Route(
-        GET, f"{_GROUP}/things", "listThingsInThingGroup", groups.members, summary="List members of a group"
+        GET,
+        f"{_GROUP}/things",
+        "listThingsInThingGroup",
+        groups.list_members,
+        summary="List members of a group",
     ),
     Route(
         DELETE,

@@ -21,7 +21,7 @@ from api.registry_schema import (
 from api.schema import Deleted
 from api.shapes import Nothing, Paging
 from api.views import thing_view
-from storage import groups, things, tokens
+from storage import members, things, tokens
 
 
 async def create(call: Call[Nothing, CreateThing]) -> ThingCreated:
@@ -101,7 +101,7 @@ async def let_out(call: Call[Nothing, Nothing]) -> LetOut:
 
 async def groups_of(call: Call[Paging, Nothing]) -> GroupNames:
     found = await call.store.read(
-        groups.groups_of,
+        members.of_thing,
         call.path["thingName"],
         max_results=call.query.max_results,
         next_token=call.query.next_token,

@@ -1,4 +1,4 @@
-"""The registry of thing groups and who is in them; continuous jobs follow every change."""
+"""The registry of thing groups, and who comes into them; continuous jobs follow every change."""
 
 from __future__ import annotations
 
@@ -7,19 +7,37 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import uuid4
 
+from pydantic_core import from_json, to_json
 from sqlalchemy import Connection, text
 
 from domain import job as job_rules
-from domain.errors import AlreadyExists, Conflict, InvalidRequest, NotFound, ThingVersionMismatch
+from domain.errors import (
+    AlreadyExists,
+    Conflict,
+    InvalidRequest,
+    LimitExceeded,
+    NotFound,
+    ThingVersionMismatch,
+)
 from domain.names import group_name as checked_name
 from domain.names import thing_name as checked_thing_name
 from domain.query import parse
-from domain.registry import MAX_DEPTH, MAX_MEMBERS_A_CALL, Group, GroupStatus, Registration
+from domain.registry import (
+    MAX_DEPTH,
+    MAX_MEMBERS_A_CALL,
+    OUR_LIMITS,
+    Group,
+    GroupStatus,
+    Limits,
+    Registration,
+    merged,
+)
+from domain.registry import attributes as checked_attributes
 from domain.registry import time_zone as checked_time_zone
-from storage import departures, dynamic, membership
+from storage import departures, dynamic, membership, tags
 from storage.lists import bound, ints
 from storage.millis import from_millis, to_millis
-from storage.nesting import ANCESTORS, DESCENDANTS
+from storage.nesting import ANCESTORS
 from storage.pages import Page, cut, size, start
 from storage.policy import Policy
 from storage.targets import register, thing_keys
@@ -37,12 +55,16 @@ def create(
     parent_name: str | None = None,
     time_zone: str | None = None,
     query: str | None = None,
+    attributes: Mapping[str, str] | None = None,
+    labels: Mapping[str, str] | None = None,
+    limits: Limits = OUR_LIMITS,
     at: datetime,
 ) -> Group:
     """Create a group; the same again with the same content is no error. With a query it is a dynamic one.
 
-    Raises ``AlreadyExists``, ``NotFound`` for the parent, ``Conflict`` for one that holds no groups or when
-    there are too many dynamic ones, ``InvalidRequest`` for a query and when nested too deep.
+    ``labels`` are the tags of a new one. Raises ``AlreadyExists``, ``NotFound`` for the parent, ``Conflict``
+    for one that holds no groups, ``LimitExceeded`` when there are too many dynamic ones, groups in the parent
+    or tags, ``InvalidRequest`` for a query and when nested too deep.
     """
     checked_name(name)
     if description is not None:
@@ -52,6 +74,7 @@ def create(
         parse(query)
     if parent_name is not None and query is not None:
         raise InvalidRequest("a dynamic group lies in no other: give queryString or parentGroupName")
+    wanted = checked_attributes(attributes or {})
     parent = None if parent_name is None else _key_of_static(connection, parent_name)
     if parent is not None and _depth(connection, parent) >= MAX_DEPTH:
         raise InvalidRequest(f"parentGroupName {parent_name}: groups nest at most {MAX_DEPTH} deep")
@@ -59,14 +82,16 @@ def create(
     if row is not None:
         group = _group(row)
         _refuse_departing(group)
-        kept = (group.description, group.parent_name, group.time_zone, group.query)
-        if kept != (description, parent_name, zone, query):
+        kept = (group.description, group.parent_name, group.time_zone, group.query, group.attributes)
+        if kept != (description, parent_name, zone, query, wanted):
             raise AlreadyExists(f"Thing group {name} already exists with other content")
         return group
+    if parent is not None and limits.children is not None:
+        _refuse_crowded(connection, parent, limits.children)
     connection.execute(
         text(
-            "INSERT INTO thing_groups (name, group_id, parent, description, time_zone, created_at) "
-            "VALUES (:name, :group_id, :parent, :description, :zone, :at)"
+            "INSERT INTO thing_groups (name, group_id, parent, description, time_zone, attributes, "
+            "created_at) VALUES (:name, :group_id, :parent, :description, :zone, :attributes, :at)"
         ),
         {
             "name": name,
@@ -74,12 +99,28 @@ def create(
             "parent": parent,
             "description": description,
             "zone": zone,
+            "attributes": to_json(wanted).decode(),
             "at": to_millis(at),
         },
     )
+    tags.put(connection, resource(name), labels or {})
     if query is not None:
         dynamic.begin(connection, key_of(connection, name), query, at=at)
     return get(connection, name)
+
+
+def resource(name: str) -> str:
+    """Return the end of a group's ARN."""
+    return f"thinggroup/{name}"
+
+
+def _refuse_crowded(connection: Connection, parent: int, most: int) -> None:
+    inside = text("SELECT count(*) FROM thing_groups WHERE parent = :parent")
+    count = connection.execute(inside, {"parent": parent}).scalar_one()
+    if count >= most:
+        raise LimitExceeded(
+            f"parentGroupName: that group has {count} groups in it; at most {most} are allowed"
+        )
 
 
 def key_of(connection: Connection, name: str) -> int:
@@ -141,16 +182,25 @@ def update(
     name: str,
     *,
     changes: Mapping[str, str | None],
+    attributes: Mapping[str, str] | None = None,
+    merge: bool = False,
+    is_dynamic: bool | None = None,
     expected_version: int | None = None,
     at: datetime,
 ) -> Group:
-    """Change ``description``, ``time_zone`` (None takes away) or ``query``; the version rises by one.
+    """Change ``description``, ``time_zone`` (None takes away), ``query``, attributes.
 
-    Another zone holds for what its members have yet to wait for, not for what waits already.
+    The version rises by one. Another zone holds for what its members have yet to wait for, not for what
+    waits already. Raises ``NotFound``, ``ThingVersionMismatch``, ``InvalidRequest``, ``Conflict`` where a
+    static group is to be dynamic or the other way round (``is_dynamic``: what the caller takes it for).
     """
     group = get(connection, name)
     _refuse_departing(group)
     _expect(group, expected_version)
+    _refuse_other(group, is_dynamic=is_dynamic)
+    after = group.attributes
+    if attributes is not None:
+        after = merged(group.attributes, checked_attributes(attributes), merge=merge)
     query = changes.get("query", group.query)
     if query != group.query and None in (query, group.query):
         raise Conflict(f"Thing group {name} is {'static' if group.query is None else 'dynamic'} and stays so")
@@ -160,31 +210,50 @@ def update(
     zone = changes.get("time_zone", group.time_zone)
     connection.execute(
         text(
-            "UPDATE thing_groups SET description = :d, time_zone = :zone, version = version + 1 "
-            "WHERE name = :name"
+            "UPDATE thing_groups SET description = :d, time_zone = :zone, attributes = :attributes, "
+            "version = version + 1 WHERE name = :name"
         ),
-        {"d": description, "zone": None if zone is None else checked_time_zone(zone), "name": name},
+        {
+            "d": description,
+            "zone": None if zone is None else checked_time_zone(zone),
+            "attributes": to_json(dict(after)).decode(),
+            "name": name,
+        },
     )
     if query is not None and query != group.query:
         dynamic.change(connection, key_of(connection, name), query, at=at)
     return get(connection, name)
 
 
-def delete(connection: Connection, name: str, *, expected_version: int | None = None, at: datetime) -> None:
+def _refuse_other(group: Group, *, is_dynamic: bool | None) -> None:
+    if is_dynamic is not None and (group.query is not None) is not is_dynamic:
+        raise Conflict(f"Thing group {group.group_name} is {'static' if group.query is None else 'dynamic'}")
+
+
+def delete(
+    connection: Connection,
+    name: str,
+    *,
+    is_dynamic: bool | None = None,
+    expected_version: int | None = None,
+    at: datetime,
+) -> None:
     """Delete a group without groups inside; continuous jobs treat it as everybody leaving.
 
     It has left the group around it when this returns; a large one is DELETION_IN_PROGRESS until the clock
     has seen its members out. Raises ``NotFound``, ``ThingVersionMismatch``, ``Conflict`` while it has groups
-    inside.
+    inside, or is not of the kind that the caller takes it for.
     """
     group = get(connection, name)
     _refuse_departing(group)
     _expect(group, expected_version)
+    _refuse_other(group, is_dynamic=is_dynamic)
     key = key_of(connection, name)
     inside = text("SELECT name FROM thing_groups WHERE parent = :key LIMIT 1")
     child = connection.execute(inside, {"key": key}).scalar()
     if child is not None:
         raise Conflict(f"Thing group {name} still has the group {child} inside")
+    tags.clear(connection, resource(name))
     membership.dissolve(connection, key, at=at)
 
 
@@ -220,52 +289,6 @@ def _members(things: Sequence[str]) -> list[str]:
     return [checked_thing_name(thing) for thing in things]
 
 
-def members(
-    connection: Connection,
-    name: str,
-    *,
-    recursive: bool = False,
-    max_results: int = 250,
-    next_token: str | None = None,
-) -> Page[str]:
-    """Return the names of the things in a group (and in the groups inside it), oldest things first."""
-    key = key_of(connection, name)
-    question = ("members", key, recursive)
-    after = start(connection, question, next_token)
-    below = DESCENDANTS.format(roots=ints(connection, "keys")) if recursive else ""
-    same_group = 'AND m."group" = :key'
-    source = '(SELECT DISTINCT m.thing FROM below b CROSS JOIN group_members m WHERE m."group" = b.id)'
-    found = connection.execute(
-        text(
-            f"{below}SELECT t.id, t.name FROM {source if recursive else 'group_members'} m "
-            f"CROSS JOIN things t WHERE t.id = m.thing {'' if recursive else same_group} "
-            f"{'' if after is None else 'AND m.thing > :after'} ORDER BY m.thing LIMIT :limit"
-        ),
-        {"keys": bound(connection, [key]), "key": key, "after": after, "limit": size(max_results) + 1},
-    )
-    return cut(connection, question, [(row.id, row.name) for row in found], max_results)
-
-
-def groups_of(
-    connection: Connection, thing_name: str, *, max_results: int = 250, next_token: str | None = None
-) -> Page[str]:
-    """Return the names of the groups a thing is in directly, by name. Raises ``NotFound``."""
-    key = thing_keys(connection, [thing_name]).get(thing_name)
-    if key is None:
-        raise NotFound(f"There is no thing {thing_name}")
-    question = ("groups of", key)
-    after = start(connection, question, next_token)
-    found = connection.execute(
-        text(
-            'SELECT g.name FROM group_members m JOIN thing_groups g ON g.id = m."group" '
-            f"WHERE m.thing = :key {'' if after is None else 'AND g.name > :after'} "
-            "ORDER BY g.name LIMIT :limit"
-        ),
-        {"key": key, "after": after, "limit": size(max_results) + 1},
-    )
-    return cut(connection, question, [(row.name, row.name) for row in found], max_results)
-
-
 def _depth(connection: Connection, key: int) -> int:
     statement = ANCESTORS.format(roots=ints(connection, "keys")) + "SELECT count(*) FROM above"
     return int(connection.execute(text(statement), {"keys": bound(connection, [key])}).scalar_one())
@@ -293,4 +316,5 @@ def _group(row: Any) -> Group:
         time_zone=row.time_zone,
         query=row.query,
         status=GroupStatus.DELETION_IN_PROGRESS if row.sweep else dynamic.status_of(row.built_to),
+        attributes=from_json(row.attributes),
     )

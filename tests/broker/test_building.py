@@ -5,7 +5,7 @@ import asyncio
 from engine import Engine
 
 from domain.registry import GroupStatus
-from storage import groups
+from storage import groups, members
 from storage.dynamic import CHUNK
 from storage.policy import Policy
 from storage.signals import Signal
@@ -31,7 +31,7 @@ async def test_each_tick_goes_over_one_chunk_for_each_group(engine: Engine) -> N
     assert [await status(engine, group) for group in ("g", "h")] == [GroupStatus.ACTIVE] * 2
     # Two of the four chunks (the last one empty) were done when the groups were made.
     assert ticks == 1
-    page = await engine.store.read(groups.members, "g", max_results=1)
+    page = await engine.store.read(members.of_group, "g", max_results=1)
     assert page.next_token is not None
 
 

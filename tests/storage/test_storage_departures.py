@@ -7,7 +7,7 @@ from sync_store import AUTO, SyncStore, names
 
 from domain.errors import Conflict, NotFound, UnknownTarget
 from domain.execution import Status
-from storage import departures, groups, jobs, orphans, things
+from storage import departures, groups, jobs, members, orphans, things
 
 
 def delete_group(store: SyncStore, name: str = "g") -> None:
@@ -60,7 +60,7 @@ def test_a_piece_that_is_killed_half_way_is_as_if_it_had_not_begun(followed: Syn
 @pytest.mark.usefixtures("small")
 def test_a_group_on_its_way_out_takes_nobody_in_keeps_its_name_and_is_no_target(followed: SyncStore) -> None:
     delete_group(followed)
-    before = followed.do(groups.members, "g").items
+    before = followed.do(members.of_group, "g").items
     policy, at = {"policy": AUTO, "at": followed.now}, {"at": followed.now}
     for verb, values in (
         (groups.create, at),
@@ -80,7 +80,7 @@ def test_a_group_on_its_way_out_takes_nobody_in_keeps_its_name_and_is_no_target(
             followed.create("k", "t1", excluded_targets=(target,))
     with pytest.raises(UnknownTarget):
         followed.do(jobs.associate, "j", ["thinggroup/g"], **policy)
-    assert followed.do(groups.members, "g").items == before
+    assert followed.do(members.of_group, "g").items == before
     assert followed.rows("SELECT count(*) FROM things WHERE name IN ('g', 'new')") == [(0,)]
 
 

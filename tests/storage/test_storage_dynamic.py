@@ -7,7 +7,7 @@ from sync_store import AUTO, SyncStore, names
 from domain.errors import Conflict, NotFound
 from domain.query import parse
 from domain.registry import GroupStatus
-from storage import dynamic, groups, presence, things
+from storage import dynamic, groups, members, presence, things
 from storage.dynamic import CHUNK, MAX_GROUPS
 from storage.presence import Contacts
 
@@ -28,8 +28,8 @@ def change(store: SyncStore, name: str, **attributes: str) -> None:
     store.do(things.update, name, attributes=attributes, at=store.now)
 
 
-def members(store: SyncStore, group: str) -> list[str]:
-    return sorted(store.do(groups.members, group).items)
+def inside(store: SyncStore, group: str) -> list[str]:
+    return sorted(store.do(members.of_group, group).items)
 
 
 def crowd(store: SyncStore, count: int) -> None:
@@ -46,29 +46,29 @@ def pumps(store: SyncStore) -> SyncStore:
 
 def test_a_new_group_holds_whoever_meets_its_query_at_once(pumps: SyncStore) -> None:
     assert define(pumps, "g", "attributes.model:rev2") is GroupStatus.ACTIVE
-    assert members(pumps, "g") == ["US-1", "eu-2"]
+    assert inside(pumps, "g") == ["US-1", "eu-2"]
 
 
 def test_members_follow_every_change_of_a_thing(pumps: SyncStore) -> None:
     define(pumps, "rev2", "attributes.model:rev2")
     define(pumps, "eu", "thingName:eu-*")
     thing(pumps, "eu-3", model="Rev2")
-    assert (members(pumps, "rev2"), members(pumps, "eu")) == (
+    assert (inside(pumps, "rev2"), inside(pumps, "eu")) == (
         ["US-1", "eu-2", "eu-3"],
         ["eu-1", "eu-2", "eu-3"],
     )
     change(pumps, "eu-2", model="rev1")
     change(pumps, "eu-1", model="rev2")
-    assert members(pumps, "rev2") == ["US-1", "eu-1", "eu-3"]
+    assert inside(pumps, "rev2") == ["US-1", "eu-1", "eu-3"]
     pumps.do(things.delete, "eu-3", at=pumps.now)
-    assert (members(pumps, "rev2"), members(pumps, "eu")) == (["US-1", "eu-1"], ["eu-1", "eu-2"])
+    assert (inside(pumps, "rev2"), inside(pumps, "eu")) == (["US-1", "eu-1"], ["eu-1", "eu-2"])
 
 
 def test_a_thing_that_a_job_or_a_group_registers_is_followed_too(pumps: SyncStore) -> None:
     define(pumps, "eu", "thingName:eu-*")
     pumps.create("j", "eu-7")
     pumps.group("static", "eu-8", "us-8")
-    assert members(pumps, "eu") == ["eu-1", "eu-2", "eu-7", "eu-8"]
+    assert inside(pumps, "eu") == ["eu-1", "eu-2", "eu-7", "eu-8"]
 
 
 def test_a_continuous_job_follows_a_dynamic_group(pumps: SyncStore) -> None:
@@ -102,7 +102,7 @@ def test_another_query_makes_other_members(pumps: SyncStore) -> None:
     pumps.tick()
     assert redefine(pumps, "g", "thingName:eu-*") is GroupStatus.ACTIVE
     pumps.tick()
-    assert members(pumps, "g") == ["eu-1", "eu-2"]
+    assert inside(pumps, "g") == ["eu-1", "eu-2"]
     assert pumps.execution("j", "US-1").status == "REMOVED"
     assert pumps.execution("j", "eu-2").execution_number == 1
 
@@ -113,7 +113,7 @@ def test_nobody_is_put_into_a_dynamic_group_or_taken_out(pumps: SyncStore, verb:
     more = {"policy": AUTO} if verb is groups.add else {}
     with pytest.raises(Conflict, match="g is dynamic"):
         pumps.do(verb, "g", ["eu-1"], at=pumps.now, **more)
-    assert members(pumps, "g") == ["eu-1", "eu-2"]
+    assert inside(pumps, "g") == ["eu-1", "eu-2"]
 
 
 def test_a_deleted_dynamic_group_holds_nobody_and_follows_nothing(pumps: SyncStore) -> None:
@@ -125,7 +125,7 @@ def test_a_deleted_dynamic_group_holds_nobody_and_follows_nothing(pumps: SyncSto
     pumps.tick()
     assert pumps.execution("j", "eu-1").status == "REMOVED"
     with pytest.raises(NotFound):
-        pumps.do(groups.members, "g")
+        pumps.do(members.of_group, "g")
     with pytest.raises(NotFound):
         pumps.execution("j", "eu-3")
 
@@ -138,7 +138,7 @@ def test_so_many_dynamic_groups_and_no_more(store: SyncStore) -> None:
     store.group("static")
     assert store.rows("SELECT count(*) FROM thing_groups WHERE name = 'more'") == [(0,)]
     thing(store, "t1")
-    assert members(store, "g1") == ["t1"]
+    assert inside(store, "g1") == ["t1"]
 
 
 # --- a large fleet ---
@@ -167,13 +167,13 @@ def test_what_changes_during_the_pass_is_right_on_both_sides_of_it(store: SyncSt
     thing(store, "a", on="yes")
     thing(store, "z", on="yes")
     store.tick()
-    assert members(store, "g") == sorted(["a", "t0", "t1", f"t{3 * CHUNK - 1}", "z"])
+    assert inside(store, "g") == sorted(["a", "t0", "t1", f"t{3 * CHUNK - 1}", "z"])
     assert redefine(store, "g", "attributes.on:no") is GroupStatus.REBUILDING
     change(store, "t1", on="no")
     change(store, "t2", on="no")
     store.reopen()
     store.tick()
-    assert members(store, "g") == ["t0", "t1", "t2"]
+    assert inside(store, "g") == ["t0", "t1", "t2"]
 
 
 def test_a_job_waits_for_a_group_that_is_being_built(store: SyncStore) -> None:
@@ -222,9 +222,9 @@ def test_groups_that_ask_for_connectivity_follow_who_comes_and_goes(pumps: SyncS
     define(pumps, "on", "connectivity.connected:true attributes.model:rev2")
     define(pumps, "off", "connectivity.connected:false")
     assert note(pumps, came=["eu-1", "eu-2", "stranger"]) == ["stranger"]
-    assert (members(pumps, "on"), members(pumps, "off")) == (["eu-2"], ["US-1"])
+    assert (inside(pumps, "on"), inside(pumps, "off")) == (["eu-2"], ["US-1"])
     note(pumps, came=["US-1"], left=["eu-2"])
-    assert (members(pumps, "on"), members(pumps, "off")) == (["US-1"], ["eu-2"])
+    assert (inside(pumps, "on"), inside(pumps, "off")) == (["US-1"], ["eu-2"])
 
 
 def test_presence_says_since_when_and_when_heard_last(pumps: SyncStore) -> None:
@@ -250,7 +250,7 @@ def test_a_broker_that_starts_anew_has_nobody_connected(store: SyncStore) -> Non
     assert store.do(presence.reset, at=store.now)
     assert not store.do(presence.reset, at=store.now)
     assert store.rows("SELECT count(*) FROM things WHERE connected") == [(0,)]
-    assert members(store, "on") == []
+    assert inside(store, "on") == []
 
 
 def test_who_has_been_silent_for_long_is_taken_for_gone(pumps: SyncStore) -> None:

@@ -6,7 +6,7 @@ from sync_store import AUTO, SyncStore, listed
 from domain.errors import AlreadyExists, Conflict, InvalidRequest, NotFound, ThingVersionMismatch
 from domain.execution import Status
 from domain.registry import MAX_MEMBERS_A_CALL, Registration
-from storage import groups, jobs, things
+from storage import groups, jobs, members, things
 from storage.policy import Policy
 
 
@@ -142,7 +142,7 @@ def test_a_thing_deleted_while_a_member_is_gone_from_the_group(followed: SyncSto
     join(followed, "g", "t")
     followed.do(things.delete, "t", at=followed.now)
     assert followed.job("j").counts[Status.REMOVED] == 1
-    assert followed.do(groups.members, "g").items == ()
+    assert followed.do(members.of_group, "g").items == ()
     followed.do(things.create, "t", at=followed.now)
     assert followed.rows("SELECT count(*) FROM executions") == [(1,)]
 
@@ -150,10 +150,10 @@ def test_a_thing_deleted_while_a_member_is_gone_from_the_group(followed: SyncSto
 def test_members_may_be_asked_for_with_the_groups_inside(followed: SyncStore) -> None:
     join(followed, "g", "t1", "both")
     join(followed, "c", "t2", "both")
-    assert sorted(followed.do(groups.members, "g").items) == ["both", "t1"]
-    assert sorted(followed.do(groups.members, "g", recursive=True).items) == ["both", "t1", "t2"]
-    assert followed.do(groups.groups_of, "both").items == ("c", "g")
-    for verb, name in ((groups.members, "nowhere"), (groups.groups_of, "nobody")):
+    assert sorted(followed.do(members.of_group, "g").items) == ["both", "t1"]
+    assert sorted(followed.do(members.of_group, "g", recursive=True).items) == ["both", "t1", "t2"]
+    assert followed.do(members.of_thing, "both").items == ("c", "g")
+    for verb, name in ((members.of_group, "nowhere"), (members.of_thing, "nobody")):
         with pytest.raises(NotFound):
             followed.do(verb, name)
 
@@ -187,4 +187,4 @@ def test_a_call_that_cannot_add_all_adds_none(followed: SyncStore) -> None:
         followed.do(groups.add, "g", ["here", "no name"], policy=AUTO, at=followed.now)
     with pytest.raises(InvalidRequest, match="at most"):
         followed.do(groups.add, "g", ["x"] * (MAX_MEMBERS_A_CALL + 1), policy=AUTO, at=followed.now)
-    assert followed.do(groups.members, "g").items == ()
+    assert followed.do(members.of_group, "g").items == ()

@@ -10,7 +10,7 @@ from sync_store import START as AT
 from domain.errors import Conflict, UnknownTarget
 from domain.execution import Status
 from domain.job import NewJob, TargetSelection
-from storage import departures, groups, jobs, things
+from storage import departures, groups, jobs, members, things
 from storage.departures import Departure, Kind
 from storage.store import Store
 
@@ -20,7 +20,7 @@ def test_thousands_that_leave_are_no_members_at_once_and_their_work_ends_in_piec
     followed: SyncStore,
 ) -> None:
     assert followed.do(groups.remove, "g", list(names("t", 20)), at=followed.now) == 20
-    assert (followed.do(groups.members, "g").items, ended(followed)) == ((), 8)
+    assert (followed.do(members.of_group, "g").items, ended(followed)) == ((), 8)
     assert followed.do(departures.due) == [Departure(Kind.LEAVERS, 0)]
     assert list(pieces(followed)) == [4, 4, 4]
     assert followed.job("j").counts[Status.REMOVED] == 20
@@ -43,7 +43,7 @@ def test_too_many_that_come_back_at_once_are_asked_to_try_again(followed: SyncSt
     followed.do(groups.remove, "g", everybody, at=followed.now)
     with pytest.raises(Conflict, match="4 of these things are still leaving a group; try again"):
         followed.do(groups.add, "g", everybody, policy=AUTO, at=followed.now)
-    assert followed.do(groups.members, "g").items == ()
+    assert followed.do(members.of_group, "g").items == ()
     followed.see_out()
     assert followed.do(groups.add, "g", everybody, policy=AUTO, at=followed.now) == 20
     followed.tick()

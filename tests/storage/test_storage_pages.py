@@ -12,7 +12,7 @@ from sync_store import AUTO, SyncStore, names
 from domain.errors import InvalidRequest
 from domain.execution import Status
 from domain.job import JobStatus
-from storage import executions, groups, jobs, templates, things
+from storage import executions, groups, jobs, members, templates, things
 
 Walk = Callable[..., Any]
 
@@ -35,8 +35,8 @@ LISTS: dict[str, tuple[Walk, tuple, Callable[[Any], str]]] = {
     "groups": (groups.page, (), lambda g: g.group_name),
     "jobs": (jobs.page, (), lambda j: j.job_id),
     "templates": (templates.page, (), lambda x: x.template_id),
-    "members": (groups.members, ("everybody",), str),
-    "groups of": (groups.groups_of, ("busy",), str),
+    "members": (members.of_group, ("everybody",), str),
+    "groups of": (members.of_thing, ("busy",), str),
     "executions of a job": (executions.page_for_job, ("wide",), lambda e: e.thing_name),
     "executions of a thing": (executions.page_for_thing, ("busy",), lambda e: e.job_id),
 }
