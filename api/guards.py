@@ -41,8 +41,7 @@ def guards(options: ApiOptions, in_flight: Gauge) -> Middleware:
             # Whoever holds a link may use it; whether it is one is for the operation to say.
             pass
         elif key is None:
-            _refuse_rebinding(request, options.hosts)
-            _refuse_foreign_page(request)
+            refuse_strangers(request, options.hosts)
         elif not _DESCRIPTION.fullmatch(request.path):
             _refuse_without(key, request)
         with downloads if fetches else in_flight:
@@ -74,6 +73,12 @@ def _refuse_without(key: bytes, request: web.Request) -> None:
     if scheme.lower() != "bearer" or not right:
         reason = "this server needs an API key: Authorization: Bearer <key>"
         raise Refusal(401, reason, close=True, WWW_Authenticate='Bearer realm="thingjobs"')
+
+
+def refuse_strangers(request: web.Request, hosts: frozenset[str]) -> None:
+    """Refuse web pages of others, where whoever reaches us may do everything. Raises ``Refusal``."""
+    _refuse_rebinding(request, hosts)
+    _refuse_foreign_page(request)
 
 
 def _refuse_rebinding(request: web.Request, hosts: frozenset[str]) -> None:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from api import callers
+from api.aws import signature
 from api.aws.errors import AwsError
 from api.aws.shapes import Input
+from api.aws.signature import Sent
 from api.call import ApiOptions
-from domain.roles import Role
+from api.guards import refuse_strangers
+from domain.access_keys import is_key_id
+from domain.errors import Unavailable
+from domain.roles import Role, covers
+from storage import access_keys
 from storage.store import Store
 
 if TYPE_CHECKING:
@@ -30,13 +38,47 @@ class Principal:
 async def admit(
     request: web.Request, raw: bytes, *, service: str, store: Store, options: ApiOptions
 ) -> Principal:
-    """Return who has signed the request; raises ``AwsError`` with 403."""
-    del request, raw, service, store
-    if not options.insecure:
-        raise AwsError("MissingAuthenticationTokenException", "the request is not signed", status=403)
-    return Principal(actor="local", role=Role.ADMIN)
+    """Return who has signed the request; raises ``AwsError`` with 403.
+
+    An unknown key is told from a wrong signature, as AWS does, after the same work.
+    """
+    if options.insecure:
+        refuse_strangers(request, options.hosts)
+        return Principal(actor=callers.WITHOUT_KEY, role=Role.ADMIN)
+    sent = Sent(
+        method=request.method,
+        target=request.raw_path,
+        headers=tuple(request.headers.items()),
+        body=raw,
+    )
+    claim, now = signature.read(sent), options.clock()
+    signature.refuse_foreign(claim, region=options.arns.region, service=service, now=now)
+    key_id = claim.key_id if is_key_id(claim.key_id) else ""
+    key, secret = await store.read(access_keys.find, store.vault, key_id)
+    right = signature.matches(claim, sent, secret)
+    if key is None:
+        reason = "the access key is unknown or was revoked; thingjobs keys create makes one"
+        raise AwsError("UnrecognizedClientException", reason, status=403)
+    if not right:
+        reason = (
+            f"the signature is not that of {key.key_id} for this request; a proxy on the way must leave "
+            "the path and the header Host as they are"
+        )
+        raise AwsError("InvalidSignatureException", reason, status=403)
+    if access_keys.is_news(key, now):
+        # A full disk keeps nobody from looking.
+        with suppress(Unavailable):
+            await store.write(access_keys.note_use, key.key_id, at=now)
+    return Principal(actor=key.key_id, role=key.role, thing_name=key.thing_name)
 
 
 def authorize(principal: Principal, operation: Operation, given: Input) -> None:
     """Raise ``AwsError`` unless the caller may do this."""
-    del principal, operation, given
+    if not covers(principal.role, operation.role):
+        raise _denied(f"{principal.actor} is {principal.role}, {operation.name} is for {operation.role}")
+    if principal.role is Role.DEVICE and getattr(given, "thing_name", None) != principal.thing_name:
+        raise _denied(f"{principal.actor} speaks for the thing {principal.thing_name} and for no other")
+
+
+def _denied(reason: str) -> AwsError:
+    return AwsError("AccessDeniedException", reason, status=403)

@@ -1,5 +1,7 @@
 """A server with keys for its AWS planes, and boto3 clients that sign with them."""
 
+import http.client
+from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,6 +11,10 @@ from typing import Any
 import boto3
 from botocore.config import Config
 from http_door import Door, opened
+from signing import botocore_clock, signed
+
+from domain.roles import Role
+from storage import access_keys
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
@@ -61,6 +67,47 @@ class Site:
             self.iot.create_thing(thingName=name)
         return [arn(f"thing/{name}") for name in names]
 
+    def new_keys(self, role: Role, **more: Any) -> Keys:
+        return issued(self.door, role, **more)
+
+    def exchange(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        keys: Keys | None = None,
+        service: str | None = None,
+    ) -> tuple[int, dict[str, str], bytes]:
+        """Send a request that no client would make, signed all the same; header names come in lower case."""
+        used, body = keys or self.keys, body or b""
+        plane = "iot-jobs-data" if path.startswith("/aws/iot-jobs-data") else "iot"
+        request = signed(
+            f"{self.url}{path}",
+            method=method,
+            body=body,
+            headers=(headers or {}).items(),
+            at=self.door.at,
+            keys=(used.key_id, used.secret),
+            service=service or plane,
+        )
+        said = {name: value for name, value in request.headers if name != "Host"}
+        return self.send(method, request.target, body, said)
+
+    def send(
+        self, method: str, target: str, body: bytes, headers: Mapping[str, str]
+    ) -> tuple[int, dict[str, str], bytes]:
+        """Send a request as it is."""
+        connection = http.client.HTTPConnection(self.door.host, self.door.port, timeout=30)
+        try:
+            connection.request(method, target, body or None, dict(headers))
+            answer = connection.getresponse()
+            got = {name.lower(): value for name, value in answer.headers.items()}
+            return answer.status, got, answer.read()
+        finally:
+            connection.close()
+
     def close(self) -> None:
         for name in ("iot", "jobs_data"):
             if name in self.__dict__:
@@ -69,9 +116,16 @@ class Site:
 
 @contextmanager
 def opened_site(data_dir: Path, **options: Any):
-    with opened(data_dir, insecure=True, **options) as door:
-        site = Site(door, Keys("AKIATEST", "secret"))
+    """Open a server that checks every signature; clients sign by its clock."""
+    with opened(data_dir, **options) as door, botocore_clock(lambda: door.at):
+        site = Site(door, issued(door))
         try:
             yield site
         finally:
             site.close()
+
+
+def issued(door: Door, role: Role = Role.ADMIN, **more: Any) -> Keys:
+    issue = door.store.write(access_keys.create, door.store.vault, role, at=door.at, **more)
+    found = door.run(issue)
+    return Keys(found.key.key_id, found.secret)

@@ -1,22 +1,11 @@
 """What holds for every operation of the AWS planes: paths, errors, forms."""
 
-import http.client
 import json
 
 import pytest
 from botocore.exceptions import ClientError
 
 from api.aws.operations import CONTROL, DATA
-
-
-def exchange(site, method, path, body=None, headers=None):
-    connection = http.client.HTTPConnection(site.door.host, site.door.port, timeout=30)
-    try:
-        connection.request(method, path, body, headers or {})
-        answer = connection.getresponse()
-        return answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.read()
-    finally:
-        connection.close()
 
 
 def test_an_operation_we_do_not_have_answers_as_aws_would(shared_site):
@@ -30,7 +19,7 @@ def test_an_operation_we_do_not_have_answers_as_aws_would(shared_site):
 @pytest.mark.parametrize("path", ["/aws/iot", "/aws/iot/", "/aws/iot/nothing", "/aws/iot-jobs-data/things"])
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 def test_nothing_below_the_prefixes_answers_in_our_own_form(shared_site, method, path):
-    status, headers, raw = exchange(shared_site, method, path)
+    status, headers, raw = shared_site.exchange(method, path)
     assert (status, headers["x-amzn-errortype"]) == (404, "UnknownOperationException")
     assert headers["content-type"].startswith("application/json")
     assert headers["x-amzn-requestid"] == headers["x-request-id"]
