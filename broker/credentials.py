@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from broker.identity import Credentials, Identity
+from domain.certificates import thing_for
 from domain.errors import InvalidRequest
 from domain.names import thing_name
-from storage import tokens
+from storage import certificates, tokens
 from storage.store import Store
 
 
@@ -17,7 +18,13 @@ class DeviceCredentials:
         self._insecure = insecure
 
     async def __call__(self, credentials: Credentials) -> Identity | None:
-        """Return the thing, or None. A user name, where given, must be the thing's name."""
+        """Return the thing, or None. A user name, where given, must be the thing's name.
+
+        Who shows a certificate is judged by that alone: AWS's SDKs put figures about themselves into the
+        user name.
+        """
+        if credentials.certificate_id is not None:
+            return await self._by_certificate(credentials.certificate_id, credentials.client_id)
         if credentials.password is None:
             return self._by_word(credentials) if self._insecure else None
         try:
@@ -28,6 +35,11 @@ class DeviceCredentials:
         if thing is None or credentials.name not in ("", thing):
             return None
         return Identity(thing)
+
+    async def _by_certificate(self, certificate_id: str, client_id: str) -> Identity | None:
+        names = await self._store.read(certificates.things_let_in, certificate_id)
+        name = thing_for(names, client_id)
+        return None if name is None else Identity(name, any_client_id=True)
 
     @staticmethod
     def _by_word(credentials: Credentials) -> Identity | None:

@@ -13,6 +13,8 @@ class Credentials:
     client_id: str
     username: str | None
     password: bytes | None
+    #: Of the certificate that the client has proved to hold; then the other two mean nothing.
+    certificate_id: str | None = None
 
     @property
     def name(self) -> str:
@@ -25,6 +27,8 @@ class Identity:
     """An authenticated thing. Later roles (monitors, dispatchers) become further fields here."""
 
     thing_name: str
+    #: Whether it need not call itself by the thing's name.
+    any_client_id: bool = False
 
 
 #: Returns who it is, or None to refuse. Must not take long: a fleet reconnects all at once.

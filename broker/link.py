@@ -6,7 +6,7 @@ Two adapters implement ``Link``: ``broker.embedded.link`` and ``broker.mqtt``. O
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -67,6 +67,9 @@ class Link(Protocol):
 
     def disconnect(self, thing_name: str) -> None:
         """Drop live connections of a thing whose right to be here has ended (where the link can)."""
+
+    def confine(self, certificate_id: str, things: Collection[str]) -> None:
+        """Drop live connections made with a certificate, but for those of these things (where it can)."""
 
     async def stop_intake(self) -> None:
         """Take no further requests; answers and acks of earlier ones still go out."""

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import random
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import Final, Literal
 
@@ -274,6 +274,9 @@ class ExternalLink:
 
     def disconnect(self, thing_name: str) -> None:
         """Do nothing: MQTT gives a client no power over another; the broker's own user list has it."""
+
+    def confine(self, certificate_id: str, things: Collection[str]) -> None:
+        """Do nothing, for the same reason: there it is a revocation list that ends a certificate."""
 
     async def stop_intake(self) -> None:
         """Leave what still comes unacknowledged: the broker keeps it for the next dispatcher."""

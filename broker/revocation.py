@@ -1,4 +1,4 @@
-"""Ends live connections whose right has ended: a token was revoked, a thing was deleted."""
+"""Ends live connections whose right has ended: a token, a certificate or the thing itself is gone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import structlog
 
 from broker.link import Link
 from domain.errors import Unavailable
-from storage import tokens
+from storage import certificates, tokens
 from storage.store import Store
 
 log = structlog.get_logger(__name__)
@@ -21,7 +21,7 @@ REACH: Final = timedelta(minutes=1)
 
 
 class Revocation:
-    """Watches for revoked tokens and tells the link whom to drop."""
+    """Watches for revoked tokens and certificates, and tells the link whom to drop."""
 
     def __init__(self, store: Store, link: Link, *, clock: Callable[[], datetime]) -> None:
         self._store = store
@@ -29,6 +29,7 @@ class Revocation:
         self._clock = clock
         self._woken = asyncio.Event()
         self._handled: frozenset[int] = frozenset()
+        self._confined: frozenset[tuple[str, int, tuple[str, ...]]] = frozenset()
         self._since = clock()
 
     def wake(self) -> None:
@@ -49,9 +50,12 @@ class Revocation:
                 log.warning("revocations wait", reason=str(error))
 
     async def run_once(self) -> int:
-        """Drop whoever lost a token since the last look; return how many things."""
+        """Drop whoever lost a token or a certificate since the last look; return how many of these."""
         # A revocation is stamped before it is committed, so each look reaches back over the last ones.
         self._since = max(self._since, self._clock() - REACH)
+        return await self._tokens() + await self._certificates()
+
+    async def _tokens(self) -> int:
         revoked = await self._store.read(tokens.revoked_since, self._since)
         things = {thing for key, thing in revoked.items() if key not in self._handled}
         for thing in sorted(things):
@@ -59,3 +63,13 @@ class Revocation:
             log.info("dropped", thing=thing, reason="its token was revoked or it was deleted")
         self._handled = frozenset(revoked)
         return len(things)
+
+    async def _certificates(self) -> int:
+        found = await self._store.read(certificates.rights_ended_since, self._since)
+        ended = frozenset((key, at, left) for key, (at, left) in found.items())
+        fresh = ended - self._confined
+        for certificate_id, _, left in fresh:
+            self._link.confine(certificate_id, left)
+            log.info("confined", certificate=certificate_id, things=list(left))
+        self._confined = ended
+        return len(fresh)

@@ -57,7 +57,11 @@ def demo_command(
     allow_sockets(2 * things)
     with tempfile.TemporaryDirectory(prefix="thingjobs-demo-") as folder:
         settings = load(
-            data_dir=Path(folder), http_port=_free(http_port), mqtt_port=_free(mqtt_port), log_level="warning"
+            data_dir=Path(folder),
+            http_port=_free(http_port),
+            mqtt_port=_free(mqtt_port),
+            mqtts=False,
+            log_level="warning",
         )
         completed = asyncio.run(
             _demo(settings, Plan(things=things, seed=seed, leave=leave, patience=patience))

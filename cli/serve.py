@@ -52,6 +52,8 @@ async def _serve(settings: object) -> None:
     async with serving(settings) as server:
         typer.echo(f"REST API  {server.http_url}   (docs: {server.http_url}/docs)", err=True)
         typer.echo(f"MQTT      {server.mqtt_address}", err=True)
+        if server.mqtts_address is not None:
+            typer.echo(f"MQTT TLS  {server.mqtts_address}   (devices show certificates)", err=True)
         await stop.wait()
         typer.echo("stopping", err=True)
 

@@ -19,6 +19,7 @@ from broker.clock import Clock
 from broker.credentials import DeviceCredentials
 from broker.dispatcher import Dispatcher
 from broker.embedded.link import EmbeddedLink
+from broker.embedded.listener import Secure
 from broker.link import Link
 from broker.mqtt import ExternalLink
 from broker.notifier import Notifier
@@ -26,6 +27,7 @@ from broker.presence import Presence
 from broker.revocation import Revocation
 from broker.scheduler import Scheduler
 from cli.artifact_parts import artifact_parts, warn_of_loopback
+from cli.certificate_parts import authority_of, secure_listener
 from cli.settings import Settings
 from domain.artifacts import Links
 from domain.errors import Unavailable
@@ -66,6 +68,13 @@ class Server:
             return f"{self.settings.mqtt_host}:{self.link.port}"
         return f"{self.settings.broker_host}:{self.settings.broker_port}"
 
+    @property
+    def mqtts_address(self) -> str | None:
+        """Where devices with certificates come in, if they do here."""
+        if not isinstance(self.link, EmbeddedLink) or self.link.secure_port is None:
+            return None
+        return f"{self.settings.mqtts_host}:{self.link.secure_port}"
+
 
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[Server]:
@@ -76,8 +85,9 @@ async def serving(settings: Settings) -> AsyncIterator[Server]:
     """
     store = await asyncio.to_thread(Store.open, settings.data_dir)
     try:
-        link = _link(settings, store)
         clock = Clock(not_before=await store.read(timers.newest))
+        authority = await authority_of(settings, at=clock())
+        link = _link(settings, store, await secure_listener(settings, store, authority, at=clock()))
         kept, links = await artifact_parts(settings, store)
         policy = _policy(settings, links)
         engine = _engine(settings, store, link, clock, policy)
@@ -116,7 +126,7 @@ async def _drain(dispatcher: Dispatcher) -> None:
         log.warning("stopping with requests unanswered; devices will send them again")
 
 
-def _link(settings: Settings, store: Store) -> Link:
+def _link(settings: Settings, store: Store, secure: Secure | None) -> Link:
     topics = Topics(settings.topic_root)
     if settings.broker == "embedded":
         return EmbeddedLink(
@@ -124,6 +134,7 @@ def _link(settings: Settings, store: Store) -> Link:
             port=settings.mqtt_port,
             topics=topics,
             authenticate=DeviceCredentials(store, insecure=settings.insecure_devices),
+            secure=secure,
         )
     password = settings.broker_password
     return ExternalLink(

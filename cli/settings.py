@@ -28,6 +28,10 @@ WebUrl = Annotated[
 ]
 BUCKET_PATTERN: Final = "[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 Bucket = Annotated[str, Field(pattern=rf"\A{BUCKET_PATTERN}\z")]
+#: A host's name in ASCII (the first label may be a star), or an address.
+HOST_PATTERN: Final = r"[A-Za-z0-9*]([A-Za-z0-9._:-]{0,251}[A-Za-z0-9])?"
+#: Where AWS's SDKs look for a listener that asks for certificates.
+MQTTS_PORT: Final = 8883
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["text", "json"]
 
@@ -60,6 +64,12 @@ class Settings(BaseSettings):
     broker: Literal["embedded", "external"] = "embedded"
     mqtt_host: str = Field(default="127.0.0.1", min_length=1)
     mqtt_port: Port = 1883
+    mqtts: bool = True
+    mqtts_host: str = Field(default="127.0.0.1", min_length=1)
+    mqtts_port: Port | None = None
+    tls_names: str = Field(default="", pattern=rf"\A({HOST_PATTERN}(,{HOST_PATTERN})*)?\z", max_length=2048)
+    tls_cert_file: Path | None = None
+    tls_key_file: Path | None = None
     insecure_devices: bool = False
     broker_host: str | None = None
     broker_port: Annotated[int, Field(ge=1, le=65535)] = 1883
@@ -143,6 +153,14 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _certificate_has_its_key(self) -> Self:
+        if (self.tls_cert_file is None) != (self.tls_key_file is None):
+            raise ValueError(f"{env_name('tls_cert_file')} and {env_name('tls_key_file')} need each other")
+        if self.tls_cert_file is not None and self.tls_names:
+            raise ValueError(f"{env_name('tls_names')} is for certificates of our own making, not for yours")
+        return self
+
+    @model_validator(mode="after")
     def _s3_is_whole(self) -> Self:
         if self.artifact_store == "s3" and self.s3_bucket is None:
             raise ValueError(f"{env_name('artifact_store')}=s3 needs {env_name('s3_bucket')}")
@@ -152,6 +170,17 @@ class Settings(BaseSettings):
                 f"(or {env_name('s3_secret_access_key_file')})"
             )
         return self
+
+    @property
+    def listens_for_certificates(self) -> bool:
+        return self.mqtts and self.broker == "embedded"
+
+    @property
+    def secure_port(self) -> int:
+        """Return the port for devices with certificates: AWS's, or a free one where MQTT has a free one."""
+        if self.mqtts_port is not None:
+            return self.mqtts_port
+        return MQTTS_PORT if self.mqtt_port else 0
 
     @property
     def uses_s3(self) -> bool:

@@ -135,7 +135,7 @@ def things_let_in(connection: Connection, certificate_id: str) -> tuple[str, ...
         text(
             "SELECT t.name FROM certificates c JOIN thing_principals p ON p.certificate = c.id "
             "JOIN things t ON t.id = p.thing "
-            "WHERE c.certificate_id = :id AND c.status = 'ACTIVE' AND t.deleted_at IS NULL"
+            "WHERE c.certificate_id = :id AND c.status = 'ACTIVE' AND t.deleted_at IS NULL ORDER BY t.name"
         ),
         {"id": certificate_id},
     )

@@ -56,28 +56,30 @@ class Admission:
         self._failures = Failures(limits, clock)
         self._questions = asyncio.Semaphore(limits.questions)
 
-    async def decide(self, connect: Connect, address: str) -> Admitted | Refusal:
+    async def decide(
+        self, connect: Connect, address: str, certificate_id: str | None = None
+    ) -> Admitted | Refusal:
         """Return the client or why not. A wrong guess takes longer the more of them came before."""
         try:
-            decision = await self._decide(connect)
+            decision = await self._decide(connect, certificate_id)
         except Unavailable:
             return Refusal.UNAVAILABLE
         if decision is Refusal.CREDENTIALS:
             await asyncio.sleep(self._failures.note(address))
         return decision
 
-    async def _decide(self, connect: Connect) -> Admitted | Refusal:
+    async def _decide(self, connect: Connect, certificate_id: str | None) -> Admitted | Refusal:
         if not connect.client_id and not connect.clean:
             return Refusal.CLIENT_ID
         async with self._questions:
             identity = await self._authenticate(
-                Credentials(connect.client_id, connect.username, connect.password)
+                Credentials(connect.client_id, connect.username, connect.password, certificate_id)
             )
         if identity is None:
             return Refusal.CREDENTIALS
         thing = identity.thing_name
         client_id = connect.client_id or f"{thing}:{secrets.token_hex(8)}"
-        if not may_connect(thing, client_id):
+        if not identity.any_client_id and not may_connect(thing, client_id):
             return Refusal.CLIENT_ID
         if connect.will is not None and not self._may_leave(thing, connect.will):
             log.warning("refused", thing=thing, reason="its will is no request of its own")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import Final, Protocol
@@ -65,6 +66,8 @@ class Connection(Line):
         super().__init__(house.limits)
         self.came_at = self.loop.time()
         self.session: Session | None = None
+        #: What the client has shown on the listener for certificates.
+        self.certificate_id: str | None = None
         self.will: Will | None = None
         self.dialect: Dialect = V4
         self._house = house
@@ -72,6 +75,11 @@ class Connection(Line):
         self._intake = Intake(
             house.limits, pass_on=self._pass_on, acknowledge=self._acknowledge, busy=self._unsettled
         )
+
+    def secured(self, transport: asyncio.Transport, *, certificate_id: str) -> None:
+        """Begin to talk, over TLS: the handshake is through."""
+        self.certificate_id = certificate_id
+        self.replace(transport)
 
     # --- the broker's side ---
 

@@ -107,6 +107,11 @@ class Line(asyncio.Protocol):
 
     # --- for the subclass ---
 
+    def replace(self, transport: asyncio.Transport) -> None:
+        """Go on over another transport; the time for the first packet begins anew."""
+        self._transport = transport
+        self._heard_at = self.loop.time()
+
     def admit(self, keep_alive: float) -> None:
         """The peer is no stranger any more, but must be heard of once in one and a half times this."""
         self._known = True

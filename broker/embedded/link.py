@@ -8,18 +8,18 @@ decision about a CONNECT waits for something (decision 0003).
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import partial
 from typing import Final
 
 import structlog
 
 from broker.embedded.admission import Admission, Admitted, Refusal
+from broker.embedded.bans import Bans
 from broker.embedded.connection import Connection
 from broker.embedded.limits import Limits
+from broker.embedded.listener import Listener, Secure
 from broker.embedded.packets import Connect, Will
 from broker.embedded.parting import Parting
 from broker.embedded.places import places
@@ -33,19 +33,13 @@ from domain.topics import Topics
 
 log = structlog.get_logger(__name__)
 
-#: How many newcomers wait in the kernel; and how many are taken in by one turn of the loop, which has a file
-#: for each before it can send one away.
-_BACKLOG: Final = 1024
-_AT_ONCE: Final = 8
-#: How long an ended right is remembered against a CONNECT that was being decided at that moment.
-_MEMORY: Final = 60.0
 _NO_DOOR: Final = "the embedded broker is not running"
 
 
 class EmbeddedLink:
     """Implements ``broker.link.Link`` and ``connection.House``. ``port`` 0 means any free one.
 
-    TLS will be an argument of ``create_server`` here; nothing above it will notice.
+    With ``secure`` it also listens for devices with certificates; nothing above it notices.
     """
 
     def __init__(
@@ -55,12 +49,13 @@ class EmbeddedLink:
         port: int,
         topics: Topics,
         authenticate: Authenticate,
+        secure: Secure | None = None,
         limits: Limits | None = None,
     ) -> None:
         self.limits = limits or Limits()
         self.topics = topics
-        self._host = host
-        self._port = port
+        self._plain = Listener(host, port)
+        self._secure = None if secure is None else Listener(secure.host, secure.port, secure)
         self._loop = asyncio.get_running_loop()
         self._admission = Admission(authenticate, topics, self.limits, self._loop.time)
         self._sessions = Sessions(self.limits, self._loop.time)
@@ -71,8 +66,8 @@ class EmbeddedLink:
         #: Until when a client id stays with who took it last, and who waits for it.
         self._taken_over: dict[tuple[str, str], float] = {}
         self._contenders: dict[tuple[str, str], Connection] = {}
-        self._banned: OrderedDict[str, float] = OrderedDict()
-        self._server: asyncio.Server | None = None
+        self._bans = Bans()
+        self._listens = False
         self._door: Door | None = None
         self._takes_requests = False
         self._emptied = asyncio.Event()
@@ -81,11 +76,16 @@ class EmbeddedLink:
 
     @property
     def connected(self) -> bool:
-        return self._server is not None
+        return self._listens
 
     @property
     def port(self) -> int:
-        return self._port
+        return self._plain.port
+
+    @property
+    def secure_port(self) -> int | None:
+        """Where devices with certificates come in, if they do."""
+        return None if self._secure is None else self._secure.port
 
     @property
     def connection_count(self) -> int:
@@ -99,19 +99,16 @@ class EmbeddedLink:
         """Listen. Raises ``LinkDown`` if the address cannot be had."""
         self._door, self._takes_requests = door, True
         self._places = places(self.limits.connections)
-        try:
-            self._server = await self._loop.create_server(
-                lambda: Connection(self), self._host, self._port, backlog=_AT_ONCE
-            )
-            for each in self._server.sockets:
-                _listen(each.fileno(), _BACKLOG)
-        except OSError as error:
-            raise LinkDown(f"cannot listen for devices on {self._host}:{self._port}: {error}") from error
-        self._port = self._server.sockets[0].getsockname()[1]
+        for listener in self._listeners():
+            await listener.open(lambda: Connection(self))
+            self._listens = True
+
+    def _listeners(self) -> list[Listener]:
+        return [each for each in (self._plain, self._secure) if each is not None]
 
     async def publish(self, topic: str, payload: bytes) -> None:
         """Give a message to the sessions of the thing it is for; each keeps the newest of a topic."""
-        if self._server is None:
+        if not self._listens:
             raise LinkDown(_NO_DOOR)
         found = self.topics.segments(topic)
         for session in self._sessions.of(found[0]) if found else ():
@@ -121,26 +118,29 @@ class EmbeddedLink:
 
     def disconnect(self, thing_name: str) -> None:
         """End the connections and forget the sessions of a thing."""
-        now = self._loop.time()
-        self._banned[thing_name] = now
-        self._banned.move_to_end(thing_name)
-        while now - next(iter(self._banned.values())) > _MEMORY:
-            self._banned.popitem(last=False)
+        self._bans.note(thing_name, self._loop.time())
         for session in self._sessions.of(thing_name):
             self._end(session, "its right to be here has ended", Reason.NOT_AUTHORIZED)
+
+    def confine(self, certificate_id: str, things: Collection[str]) -> None:
+        """End what came with a certificate and is of another thing than these."""
+        self._bans.note(certificate_id, self._loop.time())
+        for connection in tuple(self._connections):
+            session = connection.session if connection.certificate_id == certificate_id else None
+            if session is not None and session.wire is connection and session.thing_name not in things:
+                self._end(session, "its certificate is not for it any more", Reason.NOT_AUTHORIZED)
 
     async def stop_intake(self) -> None:
         """Accept no connection and pass on no request; what is unacknowledged the devices send again."""
         self._takes_requests = False
-        if self._server is not None:
-            self._server.close()
+        for listener in self._listeners():
+            listener.close()
 
     async def close(self) -> None:
-        server, self._server = self._server, None
-        self._takes_requests = False
-        if server is None:
+        listened, self._listens = self._listens, False
+        await self.stop_intake()
+        if not listened:
             return
-        server.close()
         for decision in self._decisions:
             decision.cancel()
         await asyncio.gather(*self._decisions, return_exceptions=True)
@@ -148,7 +148,8 @@ class EmbeddedLink:
         for connection in tuple(self._connections):
             connection.end("the broker stops", Reason.SHUTTING_DOWN)
         await self._until_empty()
-        await server.wait_closed()
+        for listener in self._listeners():
+            await listener.wait_closed()
 
     # --- the house ---
 
@@ -215,7 +216,7 @@ class EmbeddedLink:
 
     async def _decide(self, connection: Connection, connect: Connect) -> None:
         try:
-            decision = await self._admission.decide(connect, connection.address)
+            decision = await self._admission.decide(connect, connection.address, connection.certificate_id)
             if isinstance(decision, Admitted):
                 await self._wait_for_turn(connection, decision)
         except Exception:
@@ -225,7 +226,10 @@ class EmbeddedLink:
             return
         if isinstance(decision, Refusal):
             connection.refuse(decision)
-        elif self._banned.get(decision.thing_name, -1.0) >= connection.came_at:
+        elif any(
+            self._bans.cover(each, connection.came_at)
+            for each in (decision.thing_name, connection.certificate_id)
+        ):
             connection.refuse(Refusal.NOT_AUTHORIZED)
         else:
             self._let_in(connection, connect, decision)
@@ -324,12 +328,6 @@ class EmbeddedLink:
             for connection in tuple(self._connections):
                 connection.abort()
             await asyncio.sleep(0)
-
-
-def _listen(file: int, backlog: int) -> None:
-    """Set how many wait in the kernel: asyncio has one number for that and for how many it takes at once."""
-    with socket.socket(fileno=os.dup(file)) as same:
-        same.listen(backlog)
 
 
 def _nobody_listens(topic: str, payload: bytes) -> None:

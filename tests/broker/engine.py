@@ -1,7 +1,7 @@
 """The engine on a real store, with a link that records instead of a broker and a clock that is set."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -40,6 +40,9 @@ class RecordingLink:
 
     def disconnect(self, thing_name: str) -> None:
         self.dropped.append(thing_name)
+
+    def confine(self, certificate_id: str, things: Collection[str]) -> None:
+        self.dropped.append(certificate_id)
 
     async def stop_intake(self) -> None: ...
 

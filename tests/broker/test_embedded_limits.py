@@ -297,7 +297,7 @@ async def test_many_wrong_guesses_slow_down_only_the_guesser(make: MakeStand):
 async def test_an_address_in_use_is_a_link_that_is_down(make: MakeStand):
     stand = await make()
     other = Hardened(PLAIN)
-    other.link._port = stand.port
+    other.link._plain.port = stand.port
     with pytest.raises(LinkDown, match=rf"cannot listen for devices on 127\.0\.0\.1:{stand.port}"):
         await other.start()
 

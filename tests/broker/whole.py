@@ -2,13 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from devices import Device
+from migrated import lay_in
 from mosquitto_server import DISPATCHER, MosquittoServer, secret
 from pydantic import SecretStr
 
@@ -30,7 +31,10 @@ class Whole:
         self.broker = broker
         self.mosquitto: MosquittoServer | None = None
         self.store = running.store
+        self.data_dir = running.settings.data_dir
         self.port = port
+        #: Where devices with certificates come in (embedded only).
+        self.secure_port = getattr(running.link, "secure_port", None)
         self.secrets = secrets
         self.stack = AsyncExitStack()
 
@@ -95,11 +99,13 @@ class Thing:
 
 
 @asynccontextmanager
-async def whole(broker: str, directory: Path, *names: str, **settings: Any) -> AsyncIterator[Whole]:
-    """Run the server; with Mosquitto it is the caller who checks that there is one."""
+async def whole(
+    broker: str, directory: Path, *names: str, more: Iterable[str] = (), **settings: Any
+) -> AsyncIterator[Whole]:
+    """Run the server; with Mosquitto it is the caller who checks that there is one, and ``more`` is for it."""
     async with AsyncExitStack() as stack:
         if broker == "mosquitto":
-            server = MosquittoServer(directory / "mosquitto", users=names)
+            server = MosquittoServer(directory / "mosquitto", users=names, more=more)
             stack.push_async_callback(server.kill)
             await server.start()
             settings |= {
@@ -110,7 +116,7 @@ async def whole(broker: str, directory: Path, *names: str, **settings: Any) -> A
                 "broker_password": SecretStr(secret(DISPATCHER)),
             }
         running = await stack.enter_async_context(
-            serving(Settings(data_dir=directory / "data", http_port=0, mqtt_port=0, **settings))
+            serving(Settings(data_dir=lay_in(directory / "data"), http_port=0, mqtt_port=0, **settings))
         )
         secrets = await _register(running.store, names)
         link = running.link

@@ -1,0 +1,89 @@
+"""A TLS connection until its handshake is through: it takes a place and has a deadline like any stranger."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable
+from ssl import SSLContext, SSLObject
+
+import structlog
+
+from broker.embedded.connection import Connection
+from domain.errors import Unavailable
+
+log = structlog.get_logger(__name__)
+
+
+class Threshold(asyncio.Protocol):
+    """Stands in for the connection, so that asyncio never holds a socket that the broker does not count."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        context: Callable[[], Awaitable[SSLContext]],
+        handshakes: set[asyncio.Task[None]],
+    ) -> None:
+        self._connection = connection
+        self._context = context
+        self._handshakes = handshakes
+        self._early: list[bytes] = []
+        self._lost = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._connection.connection_made(transport)
+        if not self._connection.open:
+            return
+        # What the client says belongs to the handshake, which has not begun.
+        transport.pause_reading()
+        task = self._connection.loop.create_task(self._cross(transport), name="TLS handshake")
+        self._handshakes.add(task)
+        task.add_done_callback(self._handshakes.discard)
+
+    def data_received(self, data: bytes) -> None:
+        """Keep what comes with the last of the handshake; the connection is told a turn later."""
+        self._early.append(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self._lost:
+            self._lost = True
+            self._connection.connection_lost(exc)
+
+    async def _cross(self, plain: asyncio.Transport) -> None:
+        connection = self._connection
+        try:
+            context = await self._context()
+            secure = await connection.loop.start_tls(
+                plain,
+                self,
+                context,
+                server_side=True,
+                ssl_handshake_timeout=connection.limits.connect_deadline,
+                ssl_shutdown_timeout=connection.limits.flush,
+            )
+        except (OSError, Unavailable) as error:
+            log.info("TLS handshake failed", address=connection.address, reason=_reason(error))
+            secure = None
+        if secure is None or self._lost or not connection.open:
+            plain.abort()
+            self.connection_lost(None)
+            return
+        shown = _shown(secure)
+        secure.set_protocol(connection)
+        connection.secured(secure, certificate_id=shown)
+        for data in self._early:
+            connection.data_received(data)
+
+
+def _shown(secure: asyncio.Transport) -> str:
+    """Return the id of the certificate the client has shown, and proved to have the key of."""
+    tls = secure.get_extra_info("ssl_object")
+    assert isinstance(tls, SSLObject)
+    certificate = tls.getpeercert(binary_form=True)
+    assert certificate is not None  # the context requires one
+    return hashlib.sha256(certificate).hexdigest()
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "reason", None) or error or type(error).__name__)
