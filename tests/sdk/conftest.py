@@ -1,0 +1,70 @@
+"""Sites for AWS's device SDKs on both brokers, and SDK threads that end with the tests."""
+
+import gc
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from awscrt import io
+from crt import WAYS, Way, wire
+from mosquitto_server import BINARY, HINT, PASSWD
+from python_v2 import CLIENTS, Device
+from site_under_test import Site
+from sites import open_site
+from whole import BROKERS
+
+NewDevice = Callable[..., Awaitable[Device]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def sdk_threads(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let the SDK's threads end before the interpreter does. A failed test keeps what it used."""
+    yield
+    group = io.EventLoopGroup.get_or_create_static_default()
+    io.ClientBootstrap.release_static_default()
+    io.DefaultHostResolver.release_static_default()
+    io.EventLoopGroup.release_static_default()
+    ended = group.shutdown_event
+    del group
+    gc.collect()  # connections and their callbacks hold each other
+    assert ended.wait(15) or request.session.testsfailed, "threads of the SDK go on"
+
+
+@pytest.fixture(params=BROKERS)
+async def site(
+    request: pytest.FixtureRequest, tmp_path: Path, requirement: Callable[..., None]
+) -> AsyncIterator[Site]:
+    """A server with the things ``t1`` and ``t2``, once on each broker."""
+    if request.param == "mosquitto":
+        requirement("mosquitto with mosquitto_passwd", BINARY and PASSWD, HINT)
+    async with open_site(request.param, tmp_path, "t1", "t2") as opened:
+        yield opened
+
+
+@pytest.fixture(params=WAYS, ids=str)
+def way(request: pytest.FixtureRequest) -> Way:
+    """MQTT 3.1.1 and 5, by password and by certificate."""
+    found: Way = request.param
+    return found
+
+
+@pytest.fixture(params=CLIENTS)
+def client(request: pytest.FixtureRequest) -> str:
+    """The SDK's older and newer jobs client."""
+    return str(request.param)
+
+
+@pytest.fixture
+async def new_device(site: Site) -> AsyncIterator[NewDevice]:
+    """Give ``await new_device(client, way, thing)``: connected until the test ends."""
+    async with AsyncExitStack() as stack:
+
+        async def new(client: str, way: Way, thing: str, **options: Any) -> Device:
+            made = wire(site, thing, way, **options)
+            await made.open()
+            stack.push_async_callback(made.close)
+            return CLIENTS[client](made, thing)
+
+        yield new

@@ -1,0 +1,34 @@
+"""A running server, and what its devices need to come in: a password, or a certificate."""
+
+from pathlib import Path
+from typing import Any
+
+from whole import Whole
+
+
+class Site:
+    """``port`` takes passwords, ``mtls_port`` takes certificates of the CA in ``ca``."""
+
+    def __init__(self, whole: Whole, mtls_port: int, ca: Path, certificates: Path) -> None:
+        self.whole = whole
+        self.broker = whole.broker
+        self.port = whole.port
+        self.mtls_port = mtls_port
+        self.ca = ca
+        self._certificates = certificates
+
+    @property
+    def quiet(self) -> dict[str, Any]:
+        """What an SDK must be told where it has a password, beyond the password.
+
+        Mosquitto compares the whole user name, so what the SDK says of itself behind it must stay away.
+        """
+        return {} if self.broker == "embedded" else {"disable_metrics": True}
+
+    def password(self, thing: str) -> dict[str, Any]:
+        return {"username": thing, "password": self.whole.secrets[thing]}
+
+    def certificate(self, thing: str) -> tuple[str, str]:
+        """Return the paths of a thing's certificate and private key."""
+        folder = self._certificates / thing
+        return str(folder / "certificate.pem"), str(folder / "private.key")
