@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,7 +12,6 @@ from aiohttp import web
 from api import callers
 from api.aws import signature
 from api.aws.errors import AwsError
-from api.aws.shapes import Input
 from api.aws.signature import Sent
 from api.call import ApiOptions
 from api.guards import refuse_strangers
@@ -72,11 +72,11 @@ async def admit(
     return Principal(actor=key.key_id, role=key.role, thing_name=key.thing_name)
 
 
-def authorize(principal: Principal, operation: Operation, given: Input) -> None:
-    """Raise ``AwsError`` unless the caller may do this."""
+def authorize(principal: Principal, operation: Operation, path: Mapping[str, str]) -> None:
+    """Raise ``AwsError`` unless the caller may do this; ``path`` are the members that the path says."""
     if not covers(principal.role, operation.role):
         raise _denied(f"{principal.actor} is {principal.role}, {operation.name} is for {operation.role}")
-    if principal.role is Role.DEVICE and getattr(given, "thing_name", None) != principal.thing_name:
+    if principal.role is Role.DEVICE and path.get("thingName") != principal.thing_name:
         raise _denied(f"{principal.actor} speaks for the thing {principal.thing_name} and for no other")
 
 

@@ -104,9 +104,9 @@ class Plane:
             reason = f"{where} is no operation of this server; docs/aws.md lists those that are"
             raise AwsError("UnknownOperationException", reason, status=404)
         operation = found.operation
+        guard.authorize(principal, operation, found.path)
         said = {**_query(request, operation), **_headers(request, operation), **found.path}
         given = await _given(operation.given, said, raw)
-        guard.authorize(principal, operation, given)
         call = AwsCall(
             store=self.store,
             options=self.options,
