@@ -12,7 +12,7 @@ import yaml
 
 from cli.keys import write_key
 from cli.main import app
-from cli.settings import Settings, load
+from cli.settings import MQTTS_PORT, Settings, load
 
 ROOT = Path(__file__).resolve().parent.parent
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
@@ -93,7 +93,7 @@ def test_every_service_runs_our_pinned_image(request):
 def test_ports_are_published_on_loopback_and_are_those_of_the_settings():
     published = [port.split(":") for port in SERVICES["server"]["ports"]]
     assert {host for host, _, _ in published} == {"127.0.0.1"}
-    defaults = {Settings.model_fields[name].default for name in ("http_port", "mqtt_port")}
+    defaults = {Settings.model_fields[name].default for name in ("http_port", "mqtt_port")} | {MQTTS_PORT}
     assert {int(inner) for _, _, inner in published} == defaults
     assert {str(port) for port in defaults} == set(
         re.search(r"^EXPOSE (.+)$", CONTAINERFILE, re.MULTILINE)[1].split()

@@ -128,9 +128,8 @@ def test_the_table_of_settings_lists_each_one_with_its_default():
     assert told.keys() == fields.keys()
     for name, default in told.items():
         value = fields[name].default
-        assert default == ("" if value is None else str(value).lower() if value is False else str(value)), (
-            name
-        )
+        shown = str(value).lower() if isinstance(value, bool) else str(value)
+        assert default == ("" if value is None else shown), name
 
 
 def test_the_table_of_placeholders_lists_each_kind_and_when_it_is_filled_in():
