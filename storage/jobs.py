@@ -155,6 +155,8 @@ def update(
     job = get(connection, job_id, namespace_id=namespace_id)
     if job.status is JobStatus.DELETION_IN_PROGRESS:
         raise WrongJobState(f"Job {job_id} is being deleted")
+    if description is None and timeout_config is None and priority is None and not pacing.model_fields_set:
+        return
     # How long links are good for may change even then (contract 4.2).
     paces = pacing.model_fields_set - {"presigned_url_config"}
     configures = timeout_config is not None or paces or priority is not None

@@ -56,6 +56,7 @@ _KINDS: Final[Mapping[type[ours.JobsError], tuple[str, ...]]] = {
     ours.ThingVersionMismatch: ("VC", "IR"),
     ours.InvalidStateTransition: ("IST", "IR"),
     ours.TerminalStateReached: ("TS", "IR"),
+    ours.NeedsForce: ("IST", "IR"),
     ours.LimitExceeded: ("LE", "IR"),
     ours.Conflict: ("IR",),
     ours.Throttled: ("TH",),

@@ -9,6 +9,7 @@ from api.errors import shown
 from domain.errors import InvalidRequest
 from domain.names import Arns
 
+_TARGETS: Final = ("thing", "thinggroup")
 _ARN: Final = re.compile(r"arn:aws[a-z-]*:iot:([a-z0-9-]*):([0-9]*):([a-z]+)/(.+)")
 
 
@@ -28,3 +29,11 @@ def plain(said: str, kind: str, *, member: str, arns: Arns, ownerless: bool = Fa
         here = f"region {arns.region} and account {'' if ownerless else arns.account}".rstrip()
         raise InvalidRequest(f"{member} {shown(said)} is not of {here}")
     return name
+
+
+def target(said: str, *, arns: Arns) -> None:
+    """Raise ``InvalidRequest`` unless ``said`` is the ARN of a thing or a thing group, and one of ours."""
+    found = _ARN.fullmatch(said)
+    if found is None or found[3] not in _TARGETS:
+        raise InvalidRequest(f"targets: {shown(said)} is not the ARN of a thing or of a thing group")
+    plain(said, found[3], member="targets:", arns=arns)

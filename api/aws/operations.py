@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from api.aws import device, managed, templates
+from api.aws import device, executions, jobs, managed, templates
 from api.aws.operation import Operation
 
 #: One line per module of handlers.
 CONTROL: Final[tuple[Operation, ...]] = (
+    *jobs.OPERATIONS,
+    *executions.OPERATIONS,
     *templates.OPERATIONS,
     *managed.OPERATIONS,
 )
