@@ -39,3 +39,10 @@ def _reaches(connection: Connection, condition: str, limit: int) -> bool:
     """Tell whether so many jobs are there, without counting more."""
     some = text(f"SELECT count(*) FROM (SELECT 1 FROM jobs WHERE {condition} LIMIT :limit) some")
     return int(connection.execute(some, {"limit": limit}).scalar_one()) >= limit
+
+
+def refuse_template(connection: Connection, quotas: Quotas) -> None:
+    """Raise ``LimitExceeded`` if there are as many job templates as there may be, each counted once."""
+    count = connection.execute(text("SELECT count(DISTINCT template_id) FROM templates")).scalar_one()
+    if count >= quotas.templates:
+        raise LimitExceeded(f"There are {count} job templates; at most {quotas.templates} are allowed")

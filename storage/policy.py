@@ -36,6 +36,7 @@ class Quotas:
     targets: int = 100
     open_jobs: int = 100_000
     leaving_jobs: int = 10
+    templates: int = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,6 @@ class Policy:
     quarantine: Quarantine = NO_QUARANTINE
     #: Who makes links to files; without one those of AWS stay as they are, and ours cannot be had.
     minter: Minter | None = None
-    #: With how many job templates AWS's dialect makes no more (contract 2.15); ours knows no end.
-    most_templates: int = 100
     quotas: Quotas = Quotas()
 
 

@@ -15,7 +15,7 @@ from domain import job as rules
 from domain import parameters as parameter_rules
 from domain import queue
 from domain.documents import document_text
-from domain.errors import AlreadyExists, InvalidRequest, LimitExceeded, NotFound
+from domain.errors import AlreadyExists, InvalidRequest, NotFound
 from domain.job import Template
 from domain.names import template_id as checked_template_id
 from domain.pacing import UNPACED, Pacing, parse
@@ -23,9 +23,10 @@ from domain.schedule import SchedulingConfig
 from domain.substitution import parameters_named
 from domain.timeout_config import TimeoutConfig
 from domain.timeout_config import parse as timeouts_from
-from storage import links, tags
+from storage import limits, links, tags
 from storage.millis import from_millis, to_millis
 from storage.pages import Page, cut, size, start
+from storage.policy import Quotas
 
 
 def create(
@@ -43,16 +44,15 @@ def create(
     document_source: str | None = None,
     package_versions: Sequence[str] | None = None,
     labels: Mapping[str, str] | None = None,
-    most: int | None = None,
+    quotas: Quotas | None = None,
     again: bool = False,
     at: datetime,
 ) -> Template:
     """Keep a template, or with ``again`` another version of one that is there.
 
     What is not given comes from the job ``from_job``, a member as a whole (contract 1.7); ``document_source``
-    says where ``document`` came from. ``labels`` are its tags, ``most`` how many templates there may be.
-    Raises ``AlreadyExists`` for an id that is taken (``NotFound``: again, and it is not), ``LimitExceeded``,
-    ``InvalidRequest``.
+    says where ``document`` came from. ``labels`` are its tags. Raises ``AlreadyExists`` for an id that is
+    taken (``NotFound``: again, and it is not), ``LimitExceeded``, ``InvalidRequest``.
     """
     name = str(uuid4()) if template_id is None else checked_template_id(template_id)
     last = connection.execute(_LAST, {"id": name}).scalar()
@@ -60,7 +60,8 @@ def create(
         raise AlreadyExists(f"Job template {name} already exists")
     if last is None and again:
         raise NotFound(f"There is no job template {name}")
-    _refuse_more_than(connection, most)
+    if quotas is not None:
+        limits.refuse_template(connection, quotas)
     basis = NOTHING if from_job is None else _of_job(connection, from_job)
     schema = parameter_rules.checked(parameters or {})
     group = basis.exclusive_group if exclusive_group is None else queue.exclusive_group(exclusive_group)
@@ -92,14 +93,6 @@ def create(
 def resource(template_id: str) -> str:
     """Return what a template's tags hang on."""
     return f"jobtemplate/{template_id}"
-
-
-def _refuse_more_than(connection: Connection, most: int | None) -> None:
-    if most is None:
-        return
-    count = connection.execute(text("SELECT count(DISTINCT template_id) FROM templates")).scalar_one()
-    if count >= most:
-        raise LimitExceeded(f"There are {count} job templates; at most {most} are allowed")
 
 
 _LAST = text(

@@ -44,7 +44,7 @@ async def create(call: AwsCall[CreateTemplateInput]) -> TemplateCreated:
             document_source=given.document_source,
             package_versions=given.destination_package_versions,
             labels=labels.pairs(given.tags),
-            most=call.policy.most_templates,
+            quotas=call.policy.quotas,
             at=call.at,
         )
     except AlreadyExists as error:

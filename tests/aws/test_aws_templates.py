@@ -8,7 +8,7 @@ from asking import body, refused
 from aws_site import arn, opened_site
 from http_door import START
 
-from storage.policy import Policy
+from storage.policy import Policy, Quotas
 
 DOCUMENT = '{ "op" : "update" }'
 PACKAGE = arn("package/agent/version/1.2")
@@ -257,7 +257,7 @@ def test_an_id_that_cannot_be_is_refused(shared_site):
 
 
 def test_there_may_be_so_many_for_aws_s_calls_and_any_number_for_ours(tmp_path):
-    with opened_site(tmp_path / "data", policy=Policy(most_templates=2)) as site:
+    with opened_site(tmp_path / "data", policy=Policy(quotas=Quotas(templates=2))) as site:
         create(site.iot, "a")
         create(site.iot, "b")
         code, status, message = refused(

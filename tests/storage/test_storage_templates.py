@@ -7,6 +7,7 @@ from domain.errors import InvalidRequest, LimitExceeded, NotFound
 from domain.pacing import Pacing
 from domain.presigned import PresignedUrlConfig
 from storage import tags, templates
+from storage.policy import Quotas
 
 SOURCE = "https://s3.amazonaws.com/documents/a.json"
 PACKAGE = "arn:aws:iot:us-east-1:123456789012:package/agent/version/1"
@@ -66,12 +67,12 @@ def test_a_template_with_a_tag_that_cannot_be_is_not_kept(store: SyncStore) -> N
 
 
 def test_the_limit_counts_templates_and_not_their_versions(store: SyncStore) -> None:
-    template(store, most=2)
+    template(store, quotas=Quotas(templates=2))
     template(store, again=True)
-    template(store, "y", most=2)
+    template(store, "y", quotas=Quotas(templates=2))
     with pytest.raises(LimitExceeded, match="There are 2 job templates; at most 2 are allowed"):
-        template(store, "z", most=2)
+        template(store, "z", quotas=Quotas(templates=2))
     template(store, "z")
     store.do(templates.delete, "y")
     store.do(templates.delete, "z")
-    template(store, "y", most=2)
+    template(store, "y", quotas=Quotas(templates=2))
