@@ -45,13 +45,13 @@ def job_view(job: Job, arns: Arns, *, extended: bool) -> JobView:
         force_canceled=job.force_canceled,
         is_concurrent=job.is_concurrent,
         timeout_config=job.timeout_config.members,
-        job_executions_rollout_config=config_view(paced.job_executions_rollout_config),
-        abort_config=config_view(paced.abort_config),
-        job_executions_retry_config=config_view(paced.job_executions_retry_config),
-        scheduling_config=config_view(paced.scheduling_config),
-        staged_rollout_config=config_view(paced.staged_rollout_config),
-        retry_policy_config=config_view(paced.retry_policy_config),
-        presigned_url_config=config_view(paced.presigned_url_config),
+        job_executions_rollout_config=_config(paced.job_executions_rollout_config),
+        abort_config=_config(paced.abort_config),
+        job_executions_retry_config=_config(paced.job_executions_retry_config),
+        scheduling_config=_config(paced.scheduling_config),
+        staged_rollout_config=_config(paced.staged_rollout_config),
+        retry_policy_config=_config(paced.retry_policy_config),
+        presigned_url_config=_config(paced.presigned_url_config),
         excluded_targets=job.excluded_targets,
         priority=job.priority,
         exclusive_group=job.exclusive_group,
@@ -64,7 +64,7 @@ def _process_details(job: Job) -> JobProcessDetails:
     return JobProcessDetails(**counts)
 
 
-def config_view(config: Config | None) -> dict[str, Any]:
+def _config(config: Config | None) -> dict[str, Any]:
     """Show a configuration as it was written, what it left out with the value that holds."""
     return {} if config is None else config.model_dump(mode="json", by_alias=True, exclude_none=True)
 
@@ -80,16 +80,16 @@ def template_view(template: Template, arns: Arns) -> TemplateView:
         parameters=dict(template.parameters),
         created_at=template.created_at,
         timeout_config=template.timeout_config.members,
-        job_executions_rollout_config=config_view(paced.job_executions_rollout_config),
-        presigned_url_config=config_view(paced.presigned_url_config),
-        abort_config=config_view(paced.abort_config),
-        job_executions_retry_config=config_view(paced.job_executions_retry_config),
-        staged_rollout_config=config_view(paced.staged_rollout_config),
-        retry_policy_config=config_view(paced.retry_policy_config),
+        job_executions_rollout_config=_config(paced.job_executions_rollout_config),
+        presigned_url_config=_config(paced.presigned_url_config),
+        abort_config=_config(paced.abort_config),
+        job_executions_retry_config=_config(paced.job_executions_retry_config),
+        staged_rollout_config=_config(paced.staged_rollout_config),
+        retry_policy_config=_config(paced.retry_policy_config),
         priority=template.priority,
         exclusive_group=template.exclusive_group,
         maintenance_windows=tuple(
-            config_view(window)
+            _config(window)
             for window in (paced.scheduling_config.maintenance_windows if paced.scheduling_config else ())
         ),
     )

@@ -4,25 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import model_validator
 
+from api.aws import configurations as configs
 from api.aws.labels import Tag
 from api.aws.shapes import IN_QUERY, Approximated, Epoch, Input, Output, Paging
 from api.fields import Text
-from domain.abort import AbortConfig
 from domain.pacing import Pacing
-from domain.presigned import PresignedUrlConfig
-from domain.retry import RetryConfig
-from domain.rollout import RolloutConfig
-from domain.schedule import MOST_WINDOWS, SchedulingConfig
-from domain.timeout_config import TimeoutConfig
-from domain.windows import MaintenanceWindow
-
-_PackageArn = Annotated[str, StringConstraints(max_length=1600, pattern=r"^arn:[!-~]+$")]
-PackageVersions = Annotated[
-    Annotated[tuple[_PackageArn, ...], Field(max_length=25)] | None,
-    Approximated("kept and shown; there is no software package catalog that they could mean anything to"),
-]
+from domain.schedule import SchedulingConfig
 
 
 class CreateTemplateInput(Input):
@@ -40,30 +29,23 @@ class CreateTemplateInput(Input):
         str | None, Approximated("placeholders for code signatures and package attributes stay as they are")
     ] = None
     description: Text
-    presigned_url_config: Annotated[
-        PresignedUrlConfig | None,
-        Approximated("roleArn is kept and shown; links are signed with this server's own keys"),
-    ] = None
-    job_executions_rollout_config: RolloutConfig | None = None
-    abort_config: AbortConfig | None = None
-    timeout_config: TimeoutConfig | None = None
+    presigned_url_config: configs.Presigned | None = None
+    job_executions_rollout_config: configs.Rollout | None = None
+    abort_config: configs.Abort | None = None
+    timeout_config: configs.Timeout | None = None
     tags: tuple[Tag, ...] = ()
-    job_executions_retry_config: RetryConfig | None = None
-    maintenance_windows: Annotated[
-        Annotated[tuple[MaintenanceWindow, ...], Field(max_length=MOST_WINDOWS)] | None,
-        Approximated(f"at most {MOST_WINDOWS} windows"),
-    ] = None
-    destination_package_versions: PackageVersions = None
+    job_executions_retry_config: configs.Retry | None = None
+    maintenance_windows: configs.Windows | None = None
+    destination_package_versions: configs.PackageVersions | None = None
 
     @property
     def pacing(self) -> Pacing:
         """Return what is given; windows stand by themselves in a template, and in the schedule of a job."""
-        given = {
-            name: found for name in Pacing.model_fields if (found := getattr(self, name, None)) is not None
-        }
-        if self.maintenance_windows is not None:
-            given["scheduling_config"] = SchedulingConfig(maintenance_windows=self.maintenance_windows)
-        return Pacing(**given)
+        given = configs.pacing_of(self)
+        if self.maintenance_windows is None:
+            return given
+        schedule = SchedulingConfig(maintenance_windows=self.maintenance_windows)
+        return Pacing(scheduling_config=schedule).over(given)
 
     @model_validator(mode="after")
     def _has_one_document(self) -> CreateTemplateInput:

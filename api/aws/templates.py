@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from api.aws import document_source, labels, names
+from api.aws.configurations import configurations_of, printed
 from api.aws.errors import AwsError
 from api.aws.operation import AwsCall, Operation, errors
 from api.aws.shapes import Empty, Paging
@@ -16,7 +17,6 @@ from api.aws.template_shapes import (
     TemplateList,
     TemplateSummary,
 )
-from api.views import config_view
 from domain.errors import AlreadyExists
 from domain.job import Template
 from domain.names import job_id, template_id
@@ -59,19 +59,14 @@ def _named(call: AwsCall[CreateTemplateInput] | AwsCall[OneTemplateInput], said:
 
 async def describe(call: AwsCall[OneTemplateInput]) -> TemplateDescribed:
     found = await call.store.read(templates.get, _named(call, call.given.job_template_id))
-    paced = found.pacing or UNPACED
-    times, retry, abort = paced.scheduling_config, paced.job_executions_retry_config, paced.abort_config
+    times = (found.pacing or UNPACED).scheduling_config
     windows = () if times is None else times.maintenance_windows
     return TemplateDescribed(
         **_summary(call, found).model_dump(by_alias=False),
+        **configurations_of(found),
         document_source=found.document_source,
         document=found.document,
-        presigned_url_config=config_view(paced.presigned_url_config),
-        job_executions_rollout_config=config_view(paced.job_executions_rollout_config),
-        abort_config=config_view(abort) or None,
-        timeout_config=found.timeout_config.members,
-        job_executions_retry_config=config_view(retry) or None,
-        maintenance_windows=tuple(config_view(window) for window in windows) or None,
+        maintenance_windows=tuple(printed(window) for window in windows) or None,
         destination_package_versions=found.package_versions or None,
     )
 
