@@ -32,6 +32,14 @@ class Limits:
     sleeping_sessions: int = 10_000
     session_expiry: float = 24 * 3600.0
     take_over_pause: float = 1.0
+    #: What may wait for one who listens for lifecycle events: there are few, and each hears of all things.
+    listener_messages: int = 10_000
+    listener_bytes: int = 8 * 1024 * 1024
+    #: How long an event waits for one that takes none; and after a start, for the first who listens to come
+    #: back, and to ask for the rest of what it wants to hear.
+    listener_patience: float = 5.0
+    listeners_return: float = 30.0
+    listeners_settle: float = 0.5
     #: Failed CONNECTs of one address within a minute before its next refusal is delayed.
     failures_per_minute: int = 10
     failure_delay: float = 1.0

@@ -16,6 +16,7 @@ from typing import Final
 import structlog
 
 from broker.embedded.admission import Admission, Admitted, Refusal
+from broker.embedded.audience import Audience
 from broker.embedded.bans import Bans
 from broker.embedded.connection import Connection
 from broker.embedded.limits import Limits
@@ -29,6 +30,7 @@ from broker.embedded.sessions import Sessions
 from broker.embedded.v5 import Given
 from broker.identity import Authenticate
 from broker.link import Door, LinkDown, Received
+from domain.permissions import is_monitor
 from domain.topics import Topics
 
 log = structlog.get_logger(__name__)
@@ -59,6 +61,7 @@ class EmbeddedLink:
         self._loop = asyncio.get_running_loop()
         self._admission = Admission(authenticate, topics, self.limits, self._loop.time)
         self._sessions = Sessions(self.limits, self._loop.time)
+        self._audience = Audience(self.limits, self._give)
         self._places = 0
         self._connections: set[Connection] = set()
         self._strangers: OrderedDict[Connection, None] = OrderedDict()
@@ -99,6 +102,7 @@ class EmbeddedLink:
         """Listen. Raises ``LinkDown`` if the address cannot be had."""
         self._door, self._takes_requests = door, True
         self._places = places(self.limits.connections)
+        self._audience.open()
         for listener in self._listeners():
             await listener.open(lambda: Connection(self))
             self._listens = True
@@ -107,11 +111,14 @@ class EmbeddedLink:
         return [each for each in (self._plain, self._secure) if each is not None]
 
     async def publish(self, topic: str, payload: bytes) -> None:
-        """Give a message to the sessions of the thing it is for; each keeps the newest of a topic."""
+        """Give a message to the sessions of its thing, each keeps the newest; an event to who listens."""
         if not self._listens:
             raise LinkDown(_NO_DOOR)
         found = self.topics.segments(topic)
-        for session in self._sessions.of(found[0]) if found else ():
+        if found is None:
+            await self._audience.tell(topic, payload)
+            return
+        for session in self._sessions.of(found[0]):
             qos = session.granted(topic)
             if qos is not None:
                 self._give(session, Message(topic, payload, qos, newest_only=True))
@@ -183,6 +190,9 @@ class EmbeddedLink:
             self._door.receive(message)
 
     def subscribed(self, session: Session, filters: list[str]) -> None:
+        if is_monitor(session.thing_name):
+            self._audience.add(session)
+            return
         topic = self.topics.notify_next(session.thing_name)
         if self._door is not None and any(matches(each, topic) for each in filters):
             self._door.subscribed(session.thing_name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from typing import Final, NamedTuple, Protocol
 
@@ -18,6 +19,8 @@ class Message(NamedTuple):
     payload: bytes
     qos: int
     newest_only: bool = False
+    #: Done when the client has it, or has gone.
+    taken: asyncio.Future[None] | None = None
 
 
 class Overflow(Exception):
@@ -42,6 +45,10 @@ class Session:
         self.thing_name = thing_name
         self.client_id = client_id
         self.window = limits.window
+        self.queue_messages = limits.queue_messages
+        self.queue_bytes = limits.queue_bytes
+        #: Whether it has been forgotten.
+        self.ended = False
         #: Seconds it is kept without a connection.
         self.expiry = 0.0
         self.filters: dict[str, int] = {}
@@ -87,13 +94,15 @@ class Session:
         self._waiting.append(message)
         self._waiting_bytes += len(message.payload)
         self._pump()
-        if len(self._waiting) > self._limits.queue_messages or self._waiting_bytes > self._limits.queue_bytes:
+        if len(self._waiting) > self.queue_messages or self._waiting_bytes > self.queue_bytes:
             raise Overflow(f"{len(self._waiting)} messages, {self._waiting_bytes} bytes wait for it")
 
     def settle(self, packet_id: int) -> None:
         """Note a PUBACK; one for nothing is harmless."""
         self._owed.pop(packet_id, None)
-        if self._unacknowledged.pop(packet_id, None) is not None:
+        message = self._unacknowledged.pop(packet_id, None)
+        if message is not None:
+            _let_go(message)
             self._pump()
 
     def attach(self, wire: Wire) -> None:
@@ -104,6 +113,8 @@ class Session:
 
     def detach(self) -> None:
         self.wire = None
+        for message in (*self._unacknowledged.values(), *self._waiting):
+            _let_go(message)
 
     def unclog(self) -> None:
         self._pump()
@@ -139,6 +150,11 @@ class Session:
         for older in [each for each in self._waiting if each.newest_only and each.topic == topic]:
             self._waiting.remove(older)
             self._waiting_bytes -= len(older.payload)
+
+
+def _let_go(message: Message) -> None:
+    if message.taken is not None and not message.taken.done():
+        message.taken.set_result(None)
 
 
 def matches(topic_filter: str, topic: str) -> bool:

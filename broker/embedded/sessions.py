@@ -60,6 +60,7 @@ class Sessions:
     def end(self, session: Session) -> None:
         """Forget a session; what was to be said at its end is said."""
         key = (session.thing_name, session.client_id)
+        session.ended = True
         mine = self._by_thing.get(session.thing_name, {})
         if mine.get(session.client_id) is session:
             del mine[session.client_id]
