@@ -168,6 +168,6 @@ def _delete(connection: Connection, job_key: int, _sweep: Sweep, *, limit: int, 
     lifecycle_notes.note_job(connection, job_key, JobOperation.DELETED, at=at)
     for table in ("job_targets", "job_waves"):
         connection.execute(text(f"DELETE FROM {table} WHERE job = :job"), {"job": job_key})
-    gone = text("DELETE FROM jobs WHERE id = :job RETURNING job_id")
-    tags.clear(connection, f"job/{connection.execute(gone, {'job': job_key}).scalar_one()}")
+    bye = text("DELETE FROM jobs WHERE id = :job RETURNING job_id")
+    tags.clear(connection, f"job/{connection.execute(bye, {'job': job_key}).scalar_one()}")
     return False
