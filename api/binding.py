@@ -16,7 +16,7 @@ from api.call import ApiOptions, Call
 from api.errors import RETRY_AFTER, invalid, shown
 from api.route import Route
 from api.shapes import Answer, Nothing, Request
-from domain import names
+from domain import access_keys, names
 from domain.errors import InvalidRequest, NotFound
 from storage.store import Store
 
@@ -24,6 +24,7 @@ M = TypeVar("M", bound=Request)
 
 #: The parameters of all paths: how they are checked, and what is missing when they cannot exist.
 PATH: Final[Mapping[str, tuple[Callable[[str], str], str]]] = {
+    "accessKeyId": (access_keys.key_id, "access key"),
     "artifactName": (names.artifact_name, "artifact"),
     "jobId": (names.job_id, "job"),
     "jobTemplateId": (names.template_id, "job template"),

@@ -23,6 +23,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core.core_schema import ValidationInfo
 
 from domain import details, job, query, registry
+from domain.access_keys import KEY_ID_PATTERN
 from domain.config import WHOLE, whole
 from domain.documents import MAX_BYTES, document_text
 from domain.job import MAX_TARGETS, MAX_TEXT
@@ -44,6 +45,7 @@ _DIGITS: Final = re.compile(r"0|-?[1-9][0-9]{0,17}")
 THING_SCHEMA: Final = {"type": "string", "pattern": f"^{THING_PATTERN}$"}
 ARTIFACT_SCHEMA: Final = {"type": "string", "pattern": f"^{ARTIFACT_PATTERN}$"}
 JOB_SCHEMA: Final = {"type": "string", "pattern": f"^{JOB_PATTERN}$"}
+KEY_ID_SCHEMA: Final = {"type": "string", "pattern": f"^{KEY_ID_PATTERN}$"}
 
 ThingName = Annotated[str, StringConstraints(pattern=f"^{THING_PATTERN}$")]
 JobId = Annotated[str, StringConstraints(pattern=f"^{JOB_PATTERN}$")]

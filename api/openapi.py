@@ -14,7 +14,7 @@ from pydantic.json_schema import models_json_schema
 
 from api.call import ApiOptions
 from api.callers import HEADER
-from api.fields import ARTIFACT_SCHEMA, JOB_SCHEMA, THING_SCHEMA
+from api.fields import ARTIFACT_SCHEMA, JOB_SCHEMA, KEY_ID_SCHEMA, THING_SCHEMA
 from api.guards import OPEN
 from api.route import Route
 from api.shapes import Answer, Error, Nothing, Request
@@ -24,6 +24,7 @@ Schema = dict[str, Any]
 
 _REF: Final = "#/components/schemas/{model}"
 _PATH_SCHEMAS: Final[Mapping[str, Schema]] = {
+    "accessKeyId": KEY_ID_SCHEMA,
     "artifactName": ARTIFACT_SCHEMA,
     "jobId": JOB_SCHEMA,
     "jobTemplateId": JOB_SCHEMA,

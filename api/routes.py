@@ -9,7 +9,7 @@ from aiohttp.hdrs import METH_GET as GET
 from aiohttp.hdrs import METH_POST as POST
 from aiohttp.hdrs import METH_PUT as PUT
 
-from api import artifacts, executions, groups, jobs, operations, templates, things
+from api import artifacts, executions, groups, jobs, keys, operations, templates, things
 from api.job_routes import OURS
 from api.route import CONFLICT, INVALID, LISTS_LIMIT, Route
 
@@ -251,6 +251,24 @@ ARTIFACTS: Final = (
     ),
 )
 
+KEYS: Final = (
+    Route(
+        POST,
+        "/access-keys",
+        "createAccessKey",
+        keys.create,
+        summary="Issue an access key for AWS's clients and for monitors; its secret is shown this once",
+    ),
+    Route(GET, "/access-keys", "listAccessKeys", keys.page, summary="List access keys", errors=INVALID),
+    Route(
+        DELETE,
+        "/access-keys/{accessKeyId}",
+        "deleteAccessKey",
+        keys.revoke,
+        summary="Revoke an access key, at once and for good",
+    ),
+)
+
 SERVER: Final = (
     Route(GET, "/", "about", operations.about, summary="What this is and where to go on", errors=INVALID),
     Route(GET, "/healthz", "isAlive", operations.alive, summary="Whether the process lives", errors=INVALID),
@@ -272,5 +290,6 @@ ROUTES: Final = (
     *THINGS,
     *GROUPS,
     *ARTIFACTS,
+    *KEYS,
     *SERVER,
 )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from domain import job
 from domain.errors import InvalidRequest
 from domain.names import thing_name as checked_thing
 from domain.roles import Role
@@ -14,7 +15,6 @@ from domain.roles import Role
 #: As long as AWS's, and not to be taken for one of AWS's.
 KEY_ID_PATTERN: Final = r"TJAK[A-Z2-7]{16}"
 _KEY_ID = re.compile(KEY_ID_PATTERN)
-LONGEST_DESCRIPTION: Final = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,13 +43,18 @@ def is_key_id(text: str) -> bool:
     return _KEY_ID.fullmatch(text) is not None
 
 
+def key_id(text: str) -> str:
+    """Return ``text``, or raise ``InvalidRequest`` if no access key of ours can be called so."""
+    if not is_key_id(text):
+        raise InvalidRequest(f"accessKeyId {text[:64]!r} does not match {KEY_ID_PATTERN}")
+    return text
+
+
 def check(role: Role, thing_name: str | None, description: str | None) -> None:
     """Raise ``InvalidRequest`` for a key that cannot be."""
     if (role is Role.DEVICE) != (thing_name is not None):
-        raise InvalidRequest("thingName goes with the role DEVICE, which needs it, and with no other")
+        raise InvalidRequest("thingName is required with the role DEVICE, and goes with no other")
     if thing_name is not None:
         checked_thing(thing_name)
-    if description is not None and not (
-        len(description) <= LONGEST_DESCRIPTION and description.isprintable()
-    ):
-        raise InvalidRequest(f"description is not at most {LONGEST_DESCRIPTION} printable characters")
+    if description is not None:
+        job.text("description", description)

@@ -114,7 +114,7 @@ def test_secrets_show_in_no_text_made_of_what_holds_them(issue, find, caplog):
         (Role.DEVICE, {}),
         (Role.ADMIN, {"thing_name": "t"}),
         (Role.DEVICE, {"thing_name": "no/name"}),
-        (Role.ADMIN, {"description": "x" * 257}),
+        (Role.ADMIN, {"description": "x" * 2029}),
         (Role.ADMIN, {"description": "a\nb"}),
     ],
 )
