@@ -112,3 +112,91 @@ def test_a_list_that_cannot_be_is_refused(shared_site, said, reason):
     code, status, message = refused(shared_site.iot.list_managed_job_templates, **said)
     assert (code, status) == ("InvalidRequestException", 400)
     assert reason in message
+
+
+# --- jobs made from them ---
+
+
+@pytest.fixture
+def target(shared_site):
+    shared_site.door.ok("POST", "/things", {"thingName": "t"})
+    return arn("thing/t")
+
+
+def make(site, job_id, target, template, **more):
+    said = {"jobTemplateArn": managed_arn(template), **more}
+    return site.iot.create_job(jobId=job_id, targets=[target], **said)
+
+
+def test_a_job_keeps_the_document_filled_in_and_the_one_before(shared_site, target):
+    iot = shared_site.iot
+    values = {"downloadUrl": 'https://x/"quoted"', "filePath": "/srv/a b"}
+    made = make(shared_site, "managed", target, "AWS-Download-File", documentParameters=values)
+    template = managed.find("AWS-Download-File")
+    assert made["description"] == template.description
+    filled = iot.get_job_document(jobId="managed")["document"]
+    assert json.loads(filled)["steps"][0]["action"] == {
+        "name": "Download-File",
+        "type": "runHandler",
+        "input": {
+            "handler": "download-file.sh",
+            "args": ['https://x/"quoted"', "/srv/a b"],
+            "path": "",
+        },
+        "runAsUser": "",
+    }
+    before = iot.get_job_document(jobId="managed", beforeSubstitution=True)["document"]
+    assert before == template.document
+    job = iot.describe_job(jobId="managed")["job"]
+    assert job["documentParameters"] == values
+    assert job["jobTemplateArn"] == managed_arn("AWS-Download-File")
+    (queued,) = shared_site.jobs_data.get_pending_job_executions(thingName="t")["queuedJobs"]
+    execution = shared_site.jobs_data.start_next_pending_job_execution(thingName="t")["execution"]
+    assert (queued["jobId"], execution["jobDocument"]) == ("managed", filled)
+    assert shared_site.door.ok("GET", "/jobs/managed/document")["document"] == filled
+    shared_site.jobs_data.update_job_execution(thingName="t", jobId="managed", status="SUCCEEDED")
+    assert iot.describe_job(jobId="managed")["job"]["status"] == "COMPLETED"
+
+
+def test_a_job_of_a_managed_template_is_shown_by_our_own_api_too(shared_site, target):
+    make(shared_site, "rebooted", target, "AWS-Reboot", description="mine")
+    ours = shared_site.door.ok("GET", "/jobs/rebooted")["job"]
+    assert (ours["description"], ours["jobTemplateId"]) == ("mine", "AWS-Reboot:1.0")
+    listed = shared_site.door.ok("GET", "/jobs")["jobs"]
+    assert "rebooted" in [job["jobId"] for job in listed]
+
+
+@pytest.mark.parametrize(
+    ("template", "said", "reason"),
+    [
+        ("AWS-Download-File", {}, "needs a value for downloadUrl, filePath"),
+        ("AWS-Reboot", {"documentParameters": {"colour": "red"}}, "has no parameter 'colour'"),
+        ("AWS-Reboot", {"documentParameters": {"runAsUser": "u" * 257}}, "documentParameters.runAsUser"),
+        ("AWS-Reboot", {"document": "{}", "documentParameters": {"runAsUser": "u"}}, "documentParameters"),
+    ],
+)
+def test_values_that_cannot_be_make_no_job(shared_site, target, template, said, reason):
+    given = {"jobId": "refused", "targets": [target], "jobTemplateArn": managed_arn(template), **said}
+    code, status, message = refused(shared_site.iot.create_job, **given)
+    assert (code, status) == ("InvalidRequestException", 400)
+    assert reason in message
+    assert refused(shared_site.iot.describe_job, jobId="refused")[0] == "ResourceNotFoundException"
+
+
+def test_only_managed_templates_have_parameters_of_the_document(shared_site, target):
+    iot = shared_site.iot
+    iot.create_job_template(jobTemplateId="own", description="d", document="{}")
+    for more in ({"document": "{}"}, {"jobTemplateArn": arn("jobtemplate/own")}):
+        code, status, message = refused(
+            iot.create_job, jobId="refused", targets=[target], documentParameters={"a": "b"}, **more
+        )
+        assert (code, status) == ("InvalidRequestException", 400)
+        assert "documentParameters" in message
+
+
+@pytest.mark.parametrize("name", ["AWS-Fly:1.0", "AWS-Reboot:2.0"])
+def test_a_managed_template_that_is_not_there_makes_no_job(shared_site, target, name):
+    said = {"jobTemplateArn": f"arn:aws:iot:us-east-1::jobtemplate/{name}"}
+    code, status, message = refused(shared_site.iot.create_job, jobId="x", targets=[target], **said)
+    assert (code, status) == ("ResourceNotFoundException", 404)
+    assert name.partition(":")[0] in message
