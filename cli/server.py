@@ -20,6 +20,7 @@ from broker.credentials import DeviceCredentials
 from broker.dispatcher import Dispatcher
 from broker.embedded.link import EmbeddedLink
 from broker.embedded.listener import Secure
+from broker.lifecycle import Publisher
 from broker.link import Link
 from broker.mqtt import ExternalLink
 from broker.notifier import Notifier
@@ -152,6 +153,7 @@ class Engine:
 
     dispatcher: Dispatcher
     notifier: Notifier
+    publisher: Publisher
     scheduler: Scheduler
     revocation: Revocation
     presence: Presence
@@ -161,6 +163,7 @@ class Engine:
         return [
             tasks.create_task(self.dispatcher.run(), name="dispatcher"),
             tasks.create_task(self.notifier.run(), name="notifier"),
+            tasks.create_task(self.publisher.run(), name="publisher of lifecycle events"),
             tasks.create_task(self.scheduler.run(), name="scheduler"),
             tasks.create_task(self.revocation.run(), name="revocation"),
             tasks.create_task(self.presence.run(), name="presence"),
@@ -187,6 +190,7 @@ def _engine(settings: Settings, store: Store, link: Link, clock: Clock, policy: 
     dispatcher = Dispatcher(store, topics, clock=clock, policy=policy)
     notifier = Notifier(store, link, topics, clock=clock, replied=dispatcher.replied, policy=policy)
     dispatcher.greet, dispatcher.forget = notifier.greet, notifier.forget
+    publisher = Publisher(store, link, topics, _arns(settings))
     scheduler = Scheduler(store, clock=clock, leap=clock.leap, policy=policy)
     revocation = Revocation(store, link, clock=clock)
     is_told = settings.broker == "embedded"
@@ -194,10 +198,16 @@ def _engine(settings: Settings, store: Store, link: Link, clock: Clock, policy: 
     presence = Presence(store, clock=clock, window=window)
     dispatcher.came, dispatcher.left, dispatcher.heard = presence.came, presence.left, presence.heard
     store.listen(Signal.MARKS, notifier.wake)
+    store.listen(Signal.EVENTS, publisher.wake)
+    store.listen(Signal.SWITCHED, publisher.switched)
     store.listen(Signal.AGENDA, scheduler.wake)
     store.listen(Signal.REVOKED, revocation.wake)
     store.listen(Signal.REGISTERED, presence.registered)
-    return Engine(dispatcher, notifier, scheduler, revocation, presence)
+    return Engine(dispatcher, notifier, publisher, scheduler, revocation, presence)
+
+
+def _arns(settings: Settings) -> Arns:
+    return Arns(settings.partition, settings.region, settings.account)
 
 
 def _api_options(
@@ -220,7 +230,7 @@ def _api_options(
 
     key = settings.api_key
     return ApiOptions(
-        arns=Arns(settings.partition, settings.region, settings.account),
+        arns=_arns(settings),
         policy=policy,
         api_key=None if key is None else key.get_secret_value(),
         clock=clock,

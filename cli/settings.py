@@ -14,7 +14,7 @@ from cli.private import PREFIX, read_secret
 from cli.sources import ConfigFile, StrictEnvironment
 from domain.artifacts import LONGEST_LINK, SHORTEST_LINK
 from domain.quarantine import LONGEST_MINUTES, MOST_FAILURES
-from domain.topics import DEFAULT_ROOT
+from domain.topics import DEFAULT_ROOT, Topics
 
 #: Bytes that an artifact may have by default; the ready agent takes no more.
 MAX_BYTES: Final = 4 * 1024**3
@@ -136,6 +136,15 @@ class Settings(BaseSettings):
                 raise ValueError(f"needs at least {SHORTEST_KEY} printable ASCII characters without spaces")
         return key
 
+    @field_validator("topic_root")
+    @classmethod
+    def _root_is_for_things_alone(cls, root: str) -> str:
+        if Topics(root).events == root:
+            raise ValueError(
+                f"{root} is where lifecycle events are published; things need a root of their own"
+            )
+        return root
+
     @model_validator(mode="after")
     def _doors_are_locked(self) -> Self:
         if not is_loopback(self.http_host) and self.api_key is None:
@@ -170,10 +179,6 @@ class Settings(BaseSettings):
                 f"(or {env_name('s3_secret_access_key_file')})"
             )
         return self
-
-    @property
-    def listens_for_certificates(self) -> bool:
-        return self.mqtts and self.broker == "embedded"
 
     @property
     def secure_port(self) -> int:

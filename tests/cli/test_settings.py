@@ -149,6 +149,8 @@ def test_a_weak_key_is_refused_and_never_shown(key):
         ("topic_root", "a/"),
         ("topic_root", ""),
         ("topic_root", "a\n"),
+        ("topic_root", "events"),
+        ("topic_root", "a/events"),
         ("account", "12"),
         ("account", "123456789012\n"),
         ("partition", "gcp"),

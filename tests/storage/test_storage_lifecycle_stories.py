@@ -26,7 +26,8 @@ TIMES = {"inProgressTimeoutInMinutes": 5}
 
 TRUTH = """
 CREATE TABLE truth (id INTEGER PRIMARY KEY, said TEXT NOT NULL);
-CREATE TRIGGER ended AFTER INSERT ON execution_events WHEN NEW.to_status NOT IN ('QUEUED', 'IN_PROGRESS') BEGIN
+CREATE TRIGGER ended AFTER INSERT ON execution_events
+WHEN NEW.to_status NOT IN ('QUEUED', 'IN_PROGRESS') BEGIN
   INSERT INTO truth (said) SELECT job_id || '/' || name || '#' || NEW.number || ' ' || lower(NEW.to_status)
   FROM jobs, things WHERE jobs.id = NEW.job AND things.id = NEW.thing;
 END;
