@@ -28,15 +28,16 @@ async def secure_listener(
     settings: Settings, store: Store, authority: Authority, *, at: datetime
 ) -> Secure | None:
     """Return what the embedded broker listens with for certificates. Raises ``Unavailable``."""
-    if not settings.listens_for_certificates:
-        return None
     certificate, key = await asyncio.to_thread(_own_certificate, settings, authority, at)
+    if settings.broker != "embedded" or not settings.mqtts:
+        return None
     trust = Trust(store, certificate=certificate, key=key, authority_pem=authority.pem)
     store.listen(Signal.TRUSTED, trust.wake)
     return Secure(settings.mqtts_host, settings.secure_port, trust.context)
 
 
 def _own_certificate(settings: Settings, authority: Authority, at: datetime) -> tuple[Path, Path]:
+    """Return the server's certificate and its key. For an external broker ours is made to be copied."""
     if settings.tls_cert_file is not None and settings.tls_key_file is not None:
         return settings.tls_cert_file, settings.tls_key_file
     public = [name for name in settings.tls_names.split(",") if name]

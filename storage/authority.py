@@ -34,6 +34,7 @@ _EARLIER: Final = timedelta(hours=1)
 _SERVER_LIFE: Final = timedelta(days=730)
 _DEFAULT_NAME: Final = "Thingjobs device"
 _NAME_MAX: Final = 64
+_RESERVED: Final = "thingjobs."
 
 
 class Authority:
@@ -98,6 +99,12 @@ class Authority:
         request = read_request(pem, field="certificateSigningRequest")
         key = checked_key(request.public_key(), field="certificateSigningRequest")
         subject = request.subject if len(request.subject) else _name()
+        for name in subject.get_attributes_for_oid(NameOID.COMMON_NAME):
+            if str(name.value).startswith(_RESERVED):
+                raise InvalidRequest(
+                    f"certificateSigningRequest: common names that begin with {_RESERVED} are those of parts "
+                    "of the server, to whom an external broker gives more rights than to things"
+                )
         return facts(self._sign(key, subject, at=at))
 
     def has_signed(self, pem: str) -> bool:

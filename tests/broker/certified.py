@@ -51,9 +51,7 @@ async def papers(
     """
     at = datetime.now(UTC)
     ours = Authority.open(data_dir, at=at)
-    if not _KEYS:
-        _KEYS.append(new_keys())
-    keys, public = _KEYS[0]
+    keys, public = _keys()
     found = (issuer or ours).for_device(public, common_name=things[0] if things else None, at=at)
     if known:
         mode = CertificateMode.DEFAULT if issuer is None else CertificateMode.SNI_ONLY
@@ -62,6 +60,19 @@ async def papers(
             kind = PrincipalType.NON_EXCLUSIVE_THING
             await store.write(principals.attach, found.certificate_id, thing, kind)
     return _written(folder, found, keys, ours)
+
+
+def write_papers(issuer: Authority, folder: Path, thing: str, *, server: Authority | None = None) -> Papers:
+    """Issue a certificate that no registry knows; ``server`` is whose certificate the server has."""
+    keys, public = _keys()
+    found = issuer.for_device(public, common_name=thing, at=datetime.now(UTC))
+    return _written(folder, found, keys, server or issuer)
+
+
+def _keys() -> tuple[NewKeys, Any]:
+    if not _KEYS:
+        _KEYS.append(new_keys())
+    return _KEYS[0]
 
 
 def _written(folder: Path, found: Facts, keys: NewKeys, ours: Authority) -> Papers:

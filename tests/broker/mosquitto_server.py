@@ -44,8 +44,11 @@ class MosquittoServer:
         settings: Mapping[str, str] | None = None,
         acl: str | None = None,
         more: Iterable[str] = (),
+        authority: Path | None = None,
     ) -> None:
+        """With ``authority``, the folder of one, it also listens for certificates, on ``secure_port``."""
         self.port = free_port()
+        self.secure_port = None if authority is None else free_port()
         self._directory = directory
         self._process: asyncio.subprocess.Process | None = None
         (directory / "data").mkdir(parents=True, exist_ok=True)
@@ -54,6 +57,8 @@ class MosquittoServer:
         (directory / "acl").write_text(acl or shipped_acl())
         (directory / "acl").chmod(0o600)
         self._write_passwords([DISPATCHER, *users])
+        if authority is not None:
+            self._certificates(authority)
 
     @property
     def data(self) -> Path:
@@ -133,6 +138,14 @@ class MosquittoServer:
         return text.replace("/mosquitto/config", str(self._directory)).replace(
             "/mosquitto/data", str(self._directory / "data")
         )
+
+    def _certificates(self, authority: Path) -> None:
+        for name in ("ca.pem", "server.pem", "server.key"):
+            shutil.copy(authority / name, self._directory)
+        shipped = (SHIPPED / "certificates.conf").read_text()
+        lines = shipped.replace("listener 8883", f"listener {self.secure_port} 127.0.0.1")
+        with self._config.open("a") as config:
+            config.write(lines.replace("/mosquitto/config", str(self._directory)))
 
     def _write_passwords(self, users: Iterable[str]) -> None:
         passwords = self._directory / "passwords"
