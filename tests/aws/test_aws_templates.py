@@ -8,6 +8,7 @@ from asking import body, refused
 from aws_site import arn, opened_site
 from http_door import START
 
+from api.document_sources import DocumentSources
 from storage.policy import Policy, Quotas
 
 DOCUMENT = '{ "op" : "update" }'
@@ -302,3 +303,21 @@ def test_a_job_takes_from_a_template_what_it_does_not_say_and_keeps_it(shared_si
     code, status, message = refused(iot.create_job, jobId="late", **said)
     assert (code, status) == ("ResourceNotFoundException", 404)
     assert "given" in message
+
+
+def test_a_document_is_fetched_once_from_where_it_may_be_and_that_is_told(tmp_path):
+    base = "https://jobs.example.com"
+    with opened_site(tmp_path / "data", sources=DocumentSources(base=lambda: base)) as site:
+        url = f"{base}/artifacts/document.json/content"
+        put = site.door("PUT", "/artifacts/document.json", raw=b'{"first":1}')
+        assert put.status in (200, 201)
+        create(site.iot, "fetched", document=None, documentSource=url)
+        site.door.ok("DELETE", "/artifacts/document.json")
+        told = described(site.iot, "fetched")
+        assert (told["document"], told["documentSource"]) == ('{"first":1}', url)
+        for gone in (url, f"{base}/artifacts/../jobs", "https://example.com/artifacts/x/content"):
+            code, status, message = refused(
+                site.iot.create_job_template, jobTemplateId="x", description="d", documentSource=gone
+            )
+            assert (code, status) == ("InvalidRequestException", 400)
+            assert message.startswith("documentSource")
