@@ -17,6 +17,7 @@ PASSWD = shutil.which("mosquitto_passwd", path=PATH)
 HINT = "apt-get install mosquitto"
 
 DISPATCHER = "thingjobs.dispatcher"
+MONITOR = "thingjobs.monitor"
 
 
 def shipped_acl() -> str:
@@ -56,7 +57,7 @@ class MosquittoServer:
         self._config.write_text(self._configuration(settings or {}, more))
         (directory / "acl").write_text(acl or shipped_acl())
         (directory / "acl").chmod(0o600)
-        self._write_passwords([DISPATCHER, *users])
+        self._write_passwords([DISPATCHER, MONITOR, *users])
         if authority is not None:
             self._certificates(authority)
 
