@@ -32,6 +32,7 @@ class Whole:
         self.mosquitto: MosquittoServer | None = None
         self.store = running.store
         self.data_dir = running.settings.data_dir
+        self.http_port = running.http_port
         self.port = port
         #: Where devices with certificates come in (embedded only).
         self.secure_port = getattr(running.link, "secure_port", None)
@@ -102,7 +103,7 @@ class Thing:
 async def whole(
     broker: str, directory: Path, *names: str, more: Iterable[str] = (), **settings: Any
 ) -> AsyncIterator[Whole]:
-    """Run the server; with Mosquitto it is the caller who checks that there is one, and ``more`` is for it."""
+    """Run the server; with Mosquitto the caller checks that there is one, and ``more`` is for it."""
     async with AsyncExitStack() as stack:
         if broker == "mosquitto":
             server = MosquittoServer(directory / "mosquitto", users=names, more=more)
