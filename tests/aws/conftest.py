@@ -7,6 +7,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "api"))
 
+from aws_fleet import Fleet
 from aws_site import opened_site
 
 
@@ -22,6 +23,12 @@ def shared_site(tmp_path_factory):
     """Give the module's server, for tests that do not mind what is there already."""
     with opened_site(tmp_path_factory.mktemp("aws") / "data") as found:
         yield found
+
+
+@pytest.fixture
+def fleet(shared_site):
+    """Give names on the module's server that no other test has."""
+    return Fleet(shared_site)
 
 
 @pytest.fixture
