@@ -1,24 +1,34 @@
-"""Who a connecting device is: by its token, or, where the operator allows it, by its word."""
+"""Who connects: a device, by token, certificate or, where that is allowed, word; or a monitor, by its key."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+
 from broker.identity import Credentials, Identity
+from domain.access_keys import is_key_id
 from domain.certificates import thing_for
-from domain.errors import InvalidRequest
+from domain.errors import InvalidRequest, Unavailable
 from domain.names import thing_name
-from storage import certificates, tokens
+from domain.permissions import monitor
+from domain.roles import Role
+from storage import access_keys, certificates, tokens
 from storage.store import Store
 
 
 class DeviceCredentials:
-    """Checks tokens against the store. ``insecure`` also lets in devices that show none."""
+    """Checks what is shown against the store. ``insecure`` also lets in devices that show nothing."""
 
-    def __init__(self, store: Store, *, insecure: bool = False) -> None:
+    def __init__(self, store: Store, *, clock: Callable[[], datetime], insecure: bool = False) -> None:
         self._store = store
+        self._clock = clock
         self._insecure = insecure
 
     async def __call__(self, credentials: Credentials) -> Identity | None:
-        """Return the thing, or None. A user name, where given, must be the thing's name.
+        """Return who it is, or None. A user name, where given, must be the thing's name.
+
+        A monitor's user name is the id of its access key, its password the secret.
 
         Who shows a certificate is judged by that alone: AWS's SDKs put figures about themselves into the
         user name.
@@ -31,10 +41,22 @@ class DeviceCredentials:
             token = credentials.password.decode("ascii")
         except UnicodeDecodeError:
             return None
+        if is_key_id(credentials.name) and (found := await self._by_key(credentials.name, token)):
+            return found
         thing = await self._store.read(tokens.verify, token)
         if thing is None or credentials.name not in ("", thing):
             return None
         return Identity(thing)
+
+    async def _by_key(self, key_id: str, secret: str) -> Identity | None:
+        key = await self._store.read(access_keys.verify, self._store.vault, key_id, secret)
+        if key is None or key.role is Role.DEVICE:
+            return None
+        now = self._clock()
+        if access_keys.is_news(key, now):
+            with suppress(Unavailable):
+                await self._store.write(access_keys.note_use, key_id, at=now)
+        return Identity(monitor(key_id), any_client_id=True)
 
     async def _by_certificate(self, certificate_id: str, client_id: str) -> Identity | None:
         names = await self._store.read(certificates.things_let_in, certificate_id)

@@ -1,9 +1,9 @@
-"""Who is at the broker's door: what a connection shows and the thing it turns out to be."""
+"""Who is at the broker's door: what a connection shows, and who that turns out to be."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +12,7 @@ class Credentials:
 
     client_id: str
     username: str | None
-    password: bytes | None
+    password: bytes | None = field(repr=False)
     #: Of the certificate that the client has proved to hold; then the other two mean nothing.
     certificate_id: str | None = None
 
@@ -24,7 +24,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """An authenticated thing. Later roles (monitors, dispatchers) become further fields here."""
+    """An authenticated thing, or a monitor under the name that ``domain.permissions.monitor`` gives it."""
 
     thing_name: str
     #: Whether it need not call itself by the thing's name.

@@ -1,4 +1,4 @@
-"""Ends live connections whose right has ended: a token, a certificate or the thing itself is gone."""
+"""Ends live connections whose right has ended: a token, a key, a certificate or the thing itself is gone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import structlog
 
 from broker.link import Link
 from domain.errors import Unavailable
-from storage import certificates, tokens
+from domain.permissions import monitor
+from storage import access_keys, certificates, tokens
 from storage.store import Store
 
 log = structlog.get_logger(__name__)
@@ -21,7 +22,7 @@ REACH: Final = timedelta(minutes=1)
 
 
 class Revocation:
-    """Watches for revoked tokens and certificates, and tells the link whom to drop."""
+    """Watches for what was revoked, and tells the link whom to drop."""
 
     def __init__(self, store: Store, link: Link, *, clock: Callable[[], datetime]) -> None:
         self._store = store
@@ -29,6 +30,7 @@ class Revocation:
         self._clock = clock
         self._woken = asyncio.Event()
         self._handled: frozenset[int] = frozenset()
+        self._void: frozenset[int] = frozenset()
         self._confined: frozenset[tuple[str, int, tuple[str, ...]]] = frozenset()
         self._since = clock()
 
@@ -50,10 +52,10 @@ class Revocation:
                 log.warning("revocations wait", reason=str(error))
 
     async def run_once(self) -> int:
-        """Drop whoever lost a token or a certificate since the last look; return how many of these."""
+        """Drop whoever lost something since the last look; return how many losses there were."""
         # A revocation is stamped before it is committed, so each look reaches back over the last ones.
         self._since = max(self._since, self._clock() - REACH)
-        return await self._tokens() + await self._certificates()
+        return await self._tokens() + await self._keys() + await self._certificates()
 
     async def _tokens(self) -> int:
         revoked = await self._store.read(tokens.revoked_since, self._since)
@@ -63,6 +65,15 @@ class Revocation:
             log.info("dropped", thing=thing, reason="its token was revoked or it was deleted")
         self._handled = frozenset(revoked)
         return len(things)
+
+    async def _keys(self) -> int:
+        revoked = await self._store.read(access_keys.revoked_since, self._since)
+        fresh = {key_id for number, key_id in revoked.items() if number not in self._void}
+        for key_id in sorted(fresh):
+            self._link.disconnect(monitor(key_id))
+            log.info("dropped", key=key_id, reason="its access key was revoked")
+        self._void = frozenset(revoked)
+        return len(fresh)
 
     async def _certificates(self) -> int:
         found = await self._store.read(certificates.rights_ended_since, self._since)

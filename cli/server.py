@@ -88,7 +88,8 @@ async def serving(settings: Settings) -> AsyncIterator[Server]:
     try:
         clock = Clock(not_before=await store.read(timers.newest))
         authority = await authority_of(settings, at=clock())
-        link = _link(settings, store, await secure_listener(settings, store, authority, at=clock()))
+        secure = await secure_listener(settings, store, authority, at=clock())
+        link = _link(settings, store, clock, secure)
         kept, links = await artifact_parts(settings, store)
         policy = _policy(settings, links)
         engine = _engine(settings, store, link, clock, policy)
@@ -127,14 +128,14 @@ async def _drain(dispatcher: Dispatcher) -> None:
         log.warning("stopping with requests unanswered; devices will send them again")
 
 
-def _link(settings: Settings, store: Store, secure: Secure | None) -> Link:
+def _link(settings: Settings, store: Store, clock: Clock, secure: Secure | None) -> Link:
     topics = Topics(settings.topic_root)
     if settings.broker == "embedded":
         return EmbeddedLink(
             host=settings.mqtt_host,
             port=settings.mqtt_port,
             topics=topics,
-            authenticate=DeviceCredentials(store, insecure=settings.insecure_devices),
+            authenticate=DeviceCredentials(store, clock=clock, insecure=settings.insecure_devices),
             secure=secure,
         )
     password = settings.broker_password

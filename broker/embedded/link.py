@@ -96,7 +96,8 @@ class EmbeddedLink:
 
     def connected_things(self) -> Iterator[str]:
         """Yield the names of things with a live connection, each once."""
-        yield from {each.session.thing_name for each in self._connections if each.session is not None}
+        names = {each.session.thing_name for each in self._connections if each.session is not None}
+        yield from (name for name in names if not is_monitor(name))
 
     async def start(self, door: Door) -> None:
         """Listen. Raises ``LinkDown`` if the address cannot be had."""
@@ -216,7 +217,7 @@ class EmbeddedLink:
             self._emptied.set()
 
     def _tell_of_parting(self, thing_name: str) -> None:
-        if self._door is not None:
+        if self._door is not None and not is_monitor(thing_name):
             self._door.disconnected(thing_name)
 
     def _say(self, will: Will) -> None:
@@ -265,7 +266,7 @@ class EmbeddedLink:
             client_id=None if connect.client_id else admitted.client_id,
         )
         connection.welcome(admitted, session, present=present, keep_alive=keep_alive, given=given)
-        if self._door is not None:
+        if self._door is not None and not is_monitor(session.thing_name):
             self._door.connected(session.thing_name)
 
     async def _wait_for_turn(self, connection: Connection, admitted: Admitted) -> None:

@@ -51,6 +51,10 @@ class Connect(NamedTuple):
     keep_alive: int
     will: Will | None
 
+    def __repr__(self) -> str:
+        """Show no password, wherever this ends up."""
+        return f"Connect({self.client_id!r}, {self.username!r})"
+
 
 class Subscribe(NamedTuple):
     """A SUBSCRIBE: filters in order, each with the QoS asked for."""
