@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 from api.artifact_store import ArtifactStore
 from api.document_sources import DocumentSources
+from api.endpoints import LOCAL, Endpoints
 from api.shapes import Request
 from domain.names import Arns
 from storage.policy import Policy
@@ -39,6 +40,8 @@ class ApiOptions:
     body_seconds: float = 30.0
     #: Whether the AWS planes take requests without a signature, or with any (on loopback only).
     insecure: bool = False
+    #: What clients of AWS's planes are told to connect to.
+    endpoints: Endpoints = LOCAL
     #: Where the contents of artifacts are; None: nowhere.
     artifacts: ArtifactStore | None = None
     #: What documents may be fetched from, once, where a job names one by its URL; None: nothing.

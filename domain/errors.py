@@ -83,6 +83,10 @@ class NeedsForce(WrongJobState):
     """The job is not over; the verb takes it only with force."""
 
 
+class Departing(Conflict):
+    """It is being deleted: nobody finds it any more, but its name is not free yet."""
+
+
 class VersionMismatch(Conflict):
     """The caller's expected version is not the current one; carries the current state."""
 

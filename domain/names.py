@@ -111,6 +111,12 @@ class Arns:
     def group(self, name: str) -> str:
         return self._arn(f"thinggroup/{name}")
 
+    def thing_type(self, name: str) -> str:
+        return self._arn(f"thingtype/{name}")
+
+    def billing_group(self, name: str) -> str:
+        return self._arn(f"billinggroup/{name}")
+
     def job(self, job_id: str) -> str:
         return self._arn(f"job/{job_id}")
 

@@ -14,6 +14,7 @@ from domain import job as job_rules
 from domain.errors import (
     AlreadyExists,
     Conflict,
+    Departing,
     InvalidRequest,
     LimitExceeded,
     NotFound,
@@ -142,7 +143,7 @@ def _key_of_static(connection: Connection, name: str) -> int:
 
 def _refuse_departing(group: Group) -> None:
     if group.status is GroupStatus.DELETION_IN_PROGRESS:
-        raise Conflict(
+        raise Departing(
             f"Thing group {group.group_name} is being deleted; its name is free again when that is done"
         )
 

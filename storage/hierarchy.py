@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, text
 
+from domain.registry import Group
 from storage import groups
 from storage.lists import bound, ints
 from storage.nesting import DESCENDANTS
@@ -22,6 +23,11 @@ def around(connection: Connection, name: str) -> tuple[str, ...]:
         {"key": groups.key_of(connection, name)},
     )
     return tuple(found.scalars())
+
+
+def placed(connection: Connection, name: str) -> tuple[Group, tuple[str, ...]]:
+    """Return a group and the names of those around it, the outermost first. Raises ``NotFound``."""
+    return groups.get(connection, name), around(connection, name)
 
 
 def page(

@@ -3,13 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from sqlalchemy import Connection, text
 
 from domain import tags as rules
-from domain.errors import LimitExceeded
+from domain.errors import InvalidRequest, LimitExceeded, NotFound
 from storage.lists import bound, texts
 from storage.pages import Page, cut, size, start
+
+#: What can have tags, and where it is.
+_KINDS: Final[Mapping[str, tuple[str, str]]] = {
+    "billinggroup": ("billing_groups", "name"),
+    "job": ("jobs", "job_id"),
+    "jobtemplate": ("templates", "template_id"),
+    "policy": ("policies", "name"),
+    "thinggroup": ("thing_groups", "name"),
+    "thingtype": ("thing_types", "name"),
+}
+
+
+def require(connection: Connection, resource: str) -> None:
+    """Raise ``NotFound`` unless there is such a resource, ``InvalidRequest`` if its kind has no tags."""
+    kind, _, name = resource.partition("/")
+    if kind not in _KINDS:
+        raise InvalidRequest(f"resource {resource[:128]!r}: only {', '.join(sorted(_KINDS))} have tags")
+    table, column = _KINDS[kind]
+    known = text(f"SELECT 1 FROM {table} WHERE {column} = :name LIMIT 1")
+    if connection.execute(known, {"name": name}).scalar() is None:
+        raise NotFound(f"There is no {resource}")
 
 
 def put(connection: Connection, resource: str, pairs: Mapping[str, str]) -> None:
@@ -30,6 +52,18 @@ def put(connection: Connection, resource: str, pairs: Mapping[str, str]) -> None
             ),
             [{"resource": resource, "key": key, "value": value} for key, value in wanted.items()],
         )
+
+
+def label(connection: Connection, resource: str, pairs: Mapping[str, str]) -> None:
+    """Put tags on what is there. Raises what ``require`` and ``put`` raise."""
+    require(connection, resource)
+    put(connection, resource, pairs)
+
+
+def unlabel(connection: Connection, resource: str, keys: Sequence[str]) -> None:
+    """Take tags off what is there. Raises what ``require`` raises."""
+    require(connection, resource)
+    remove(connection, resource, keys)
 
 
 def remove(connection: Connection, resource: str, keys: Sequence[str]) -> None:
@@ -54,7 +88,8 @@ def of(connection: Connection, resource: str) -> dict[str, str]:
 def page(
     connection: Connection, resource: str, *, max_results: int = rules.MAX_TAGS, next_token: str | None = None
 ) -> Page[tuple[str, str]]:
-    """Return tags of a resource as pairs, by key."""
+    """Return tags of a resource as pairs, by key. Raises what ``require`` raises."""
+    require(connection, resource)
     question = ("tags", resource)
     after = start(connection, question, next_token)
     found = connection.execute(

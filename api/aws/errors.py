@@ -95,6 +95,11 @@ def told(error: ours.JobsError, codes: tuple[str, ...], *, data: bool) -> AwsErr
     return AwsError(code.name, str(error), status=status)
 
 
+def taken(error: ours.AlreadyExists, name: str, arn: str) -> AwsError:
+    """Return how it is told that a name stands for something else already."""
+    return AwsError(CODES["RAE"].name, str(error), resourceId=name, resourceArn=arn)
+
+
 def internal(request_id: str, codes: tuple[str, ...]) -> AwsError:
     """Return what is told when it is our fault."""
     code = CODES[next((each for each in ("IF", "SU", "IS") if each in codes), "IF")]

@@ -31,6 +31,29 @@ def plain(said: str, kind: str, *, member: str, arns: Arns, ownerless: bool = Fa
     return name
 
 
+def either(kind: str, name: str | None, arn: str | None, *, member: str, arns: Arns) -> str:
+    """Return what is named by one member (``member`` + "Name"), by another as an ARN, or by both alike."""
+    named = name
+    if arn is not None:
+        if not _ARN.fullmatch(arn):
+            raise InvalidRequest(f"{member}Arn {shown(arn)} is not the ARN of a {kind}")
+        named = plain(arn, kind, member=f"{member}Arn", arns=arns)
+    if named is None:
+        raise InvalidRequest(f"{member}Name is required, or {member}Arn")
+    if name not in (None, named):
+        raise InvalidRequest(f"{member}Name {shown(name)} and {member}Arn {shown(arn)} name two of them")
+    return named
+
+
+def resource(said: str, *, member: str, arns: Arns) -> str:
+    """Return the end of an ARN of ours, "job/ID" or "thinggroup/NAME", or raise ``InvalidRequest``."""
+    found = _ARN.fullmatch(said)
+    if found is None:
+        raise InvalidRequest(f"{member} {shown(said)} is not the ARN of something of this service")
+    ownerless = found[3] == "jobtemplate" and not found[2]
+    return f"{found[3]}/{plain(said, found[3], member=member, arns=arns, ownerless=ownerless)}"
+
+
 def target(said: str, *, arns: Arns) -> None:
     """Raise ``InvalidRequest`` unless ``said`` is the ARN of a thing or a thing group, and one of ours."""
     found = _ARN.fullmatch(said)

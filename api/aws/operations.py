@@ -4,11 +4,31 @@ from __future__ import annotations
 
 from typing import Final
 
-from api.aws import device, executions, jobs, managed, templates
+from api.aws import (
+    account,
+    billing_groups,
+    device,
+    executions,
+    groups,
+    jobs,
+    managed,
+    membership,
+    tags,
+    templates,
+    thing_types,
+    things,
+)
 from api.aws.operation import Operation
 
 #: One line per module of handlers.
 CONTROL: Final[tuple[Operation, ...]] = (
+    *account.OPERATIONS,
+    *things.OPERATIONS,
+    *thing_types.OPERATIONS,
+    *groups.OPERATIONS,
+    *membership.OPERATIONS,
+    *billing_groups.OPERATIONS,
+    *tags.OPERATIONS,
     *jobs.OPERATIONS,
     *executions.OPERATIONS,
     *templates.OPERATIONS,

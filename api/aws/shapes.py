@@ -112,18 +112,18 @@ def number(value: object) -> int:
 
 WholeNumber = Annotated[int, BeforeValidator(number)]
 _Results = Annotated[int, Field(ge=1, le=MAX_RESULTS), BeforeValidator(number), IN_QUERY]
-_Token = Annotated[str | None, Field(max_length=1024), IN_QUERY]
+Token = Annotated[str | None, Field(max_length=1024), IN_QUERY]
 
 
 class Paging(Input):
     """How most lists are asked for."""
 
     max_results: _Results = MAX_RESULTS
-    next_token: _Token = None
+    next_token: Token = None
 
 
 class MarkerPaging(Input):
     """How the lists of certificates and policies are asked for."""
 
     page_size: _Results = MAX_RESULTS
-    marker: _Token = None
+    marker: Token = None

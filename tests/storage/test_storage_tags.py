@@ -3,9 +3,9 @@
 import pytest
 from sync_store import SyncStore
 
-from domain.errors import InvalidRequest, LimitExceeded
+from domain.errors import InvalidRequest, LimitExceeded, NotFound
 from domain.tags import gathered
-from storage import tags
+from storage import billing_groups, tags, templates, thing_types
 
 
 def test_tags_are_put_on_one_resource_and_listed_by_key(store: SyncStore) -> None:
@@ -75,8 +75,37 @@ def test_a_key_that_comes_twice_is_refused() -> None:
 
 
 def test_pages_go_on_where_they_ended(store: SyncStore) -> None:
+    store.create("a", "t")
     store.do(tags.put, "job/a", {key: key.upper() for key in "cab"})
     first = store.do(tags.page, "job/a", max_results=2)
     assert first.items == (("a", "A"), ("b", "B"))
     last = store.do(tags.page, "job/a", max_results=2, next_token=first.next_token)
     assert (last.items, last.next_token) == ((("c", "C"),), None)
+
+
+MAKE = {
+    "billinggroup/x": lambda s: s.do(billing_groups.create, "x", at=s.now),
+    "job/x": lambda s: s.create("x", "t"),
+    "jobtemplate/x": lambda s: s.do(
+        templates.create, template_id="x", document="{}", description="", at=s.now
+    ),
+    "thinggroup/x": lambda s: s.group("x"),
+    "thingtype/x": lambda s: s.do(thing_types.create, "x", at=s.now),
+}
+
+
+@pytest.mark.parametrize("resource", MAKE)
+def test_only_what_is_there_can_be_labelled(store: SyncStore, resource: str) -> None:
+    for verb, *rest in ((tags.label, {"a": "1"}), (tags.unlabel, ["a"]), (tags.page,)):
+        with pytest.raises(NotFound, match=f"no {resource}"):
+            store.do(verb, resource, *rest)
+    MAKE[resource](store)
+    store.do(tags.label, resource, {"a": "1", "b": "2"})
+    store.do(tags.unlabel, resource, ["a"])
+    assert store.do(tags.page, resource).items == (("b", "2"),)
+
+
+@pytest.mark.parametrize("resource", ["thing/t", "cert/1", "x"])
+def test_other_things_have_no_tags(store: SyncStore, resource: str) -> None:
+    with pytest.raises(InvalidRequest, match="only billinggroup, job, "):
+        store.do(tags.label, resource, {"a": "1"})
