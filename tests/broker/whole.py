@@ -31,6 +31,7 @@ class Whole:
         self.broker = broker
         self.mosquitto: MosquittoServer | None = None
         self.store = running.store
+        self.link = running.link
         self.data_dir = running.settings.data_dir
         self.http_port = running.http_port
         self.port = port
