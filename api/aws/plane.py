@@ -128,6 +128,8 @@ def _query(request: web.Request, operation: Operation) -> dict[str, Any]:
         if name.lower().startswith("x-amz-"):
             continue
         if name not in operation.query:
+            if operation.given.model_config.get("extra") == "ignore":
+                continue
             raise InvalidRequest(f"unknown query parameter {shown(name)}")
         member = operation.query[name]
         if member in said:

@@ -362,7 +362,7 @@ def test_what_firmware_says_besides_is_ignored_and_a_token_is_no_memory(shared_s
         "includeJobExecutionState": True,
     }
     versions = [
-        exchange(shared_site, "POST", f"/things/{thing}/jobs/{job}", said)[1]["executionState"][
+        exchange(shared_site, "POST", f"/things/{thing}/jobs/{job}?colour=red", said)[1]["executionState"][
             "versionNumber"
         ]
         for _ in range(2)

@@ -265,7 +265,7 @@ def test_there_may_be_so_many_for_aws_s_calls_and_any_number_for_ours(tmp_path):
             site.iot.create_job_template, jobTemplateId="c", description="d", document="{}"
         )
         assert (code, status) == ("LimitExceededException", 410)
-        assert "at most 2" in message
+        assert "There are 2 job templates" in message
         site.door.ok("POST", "/job-templates", {"document": "{}", "description": "ours"})
         tags = [{"Key": str(number), "Value": ""} for number in range(51)]
         site.iot.delete_job_template(jobTemplateId="a")
