@@ -58,6 +58,9 @@ def demo_command(
     with tempfile.TemporaryDirectory(prefix="thingjobs-demo-") as folder:
         settings = load(
             data_dir=Path(folder),
+            # Whoever tries boto3 on it has no keys yet; that is for this machine alone.
+            http_host="127.0.0.1",
+            insecure_operators=True,
             http_port=_free(http_port),
             mqtt_port=_free(mqtt_port),
             mqtts=False,

@@ -22,6 +22,10 @@ def serve_command(
         bool | None,
         typer.Option("--insecure-devices", help="Let devices in without tokens (loopback only)."),
     ] = None,
+    insecure: Annotated[
+        bool,
+        typer.Option("--insecure", help="That, and AWS calls with any signature or none (loopback only)."),
+    ] = False,
     print_config: Annotated[bool, typer.Option("--print-config", help="Show the settings and end.")] = False,
 ) -> None:
     """Run the server: REST API, embedded MQTT broker, dispatcher and clock on one SQLite database."""
@@ -34,7 +38,8 @@ def serve_command(
         http_port=http_port,
         mqtt_host=mqtt_host,
         mqtt_port=mqtt_port,
-        insecure_devices=insecure_devices,
+        insecure_devices=insecure or insecure_devices,
+        insecure_operators=insecure or None,
     )
     if print_config:
         typer.echo(settings.printable(chosen))
@@ -54,6 +59,9 @@ async def _serve(settings: object) -> None:
         typer.echo(f"MQTT      {server.mqtt_address}", err=True)
         if server.mqtts_address is not None:
             typer.echo(f"MQTT TLS  {server.mqtts_address}   (devices show certificates)", err=True)
+        signed = "with any signature or none" if settings.insecure_operators else "signed"
+        region = f"region {settings.region}, {signed}"
+        typer.echo(f"AWS       {server.http_url}/aws/iot and …/aws/iot-jobs-data   ({region})", err=True)
         await stop.wait()
         typer.echo("stopping", err=True)
 

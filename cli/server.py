@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from importlib.metadata import version
 from typing import Final
@@ -29,6 +29,7 @@ from broker.revocation import Revocation
 from broker.scheduler import Scheduler
 from cli.artifact_parts import artifact_parts, warn_of_loopback
 from cli.certificate_parts import authority_of, secure_listener
+from cli.endpoint_parts import endpoints_of
 from cli.settings import Settings
 from domain.artifacts import Links
 from domain.errors import Unavailable
@@ -98,7 +99,10 @@ async def serving(settings: Settings) -> AsyncIterator[Server]:
                 await engine.presence.reset()
             await link.start(engine.dispatcher)
             async with asyncio.TaskGroup() as tasks:
-                options = _api_options(settings, store, link, engine, clock=clock, policy=policy, kept=kept)
+                options = replace(
+                    _api_options(settings, store, link, engine, clock=clock, policy=policy, kept=kept),
+                    authority=authority,
+                )
                 api = ApiServer(build(store, options), settings.http_host, settings.http_port)
                 await api.start()
                 server = Server(settings, store, link, api.port, clock)
@@ -238,5 +242,7 @@ def _api_options(
         ready=ready,
         version=version("thingjobs"),
         links={},
+        insecure=settings.insecure_operators,
         artifacts=kept,
+        endpoints=endpoints_of(settings),
     )

@@ -32,6 +32,8 @@ Bucket = Annotated[str, Field(pattern=rf"\A{BUCKET_PATTERN}\z")]
 HOST_PATTERN: Final = r"[A-Za-z0-9*]([A-Za-z0-9._:-]{0,251}[A-Za-z0-9])?"
 #: Where AWS's SDKs look for a listener that asks for certificates.
 MQTTS_PORT: Final = 8883
+#: A host, with a port where a client could not know it.
+Endpoint = Annotated[str, Field(pattern=r"\A[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(:[0-9]{1,5})?\z")]
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["text", "json"]
 
@@ -71,6 +73,7 @@ class Settings(BaseSettings):
     tls_cert_file: Path | None = None
     tls_key_file: Path | None = None
     insecure_devices: bool = False
+    insecure_operators: bool = False
     broker_host: str | None = None
     broker_port: Annotated[int, Field(ge=1, le=65535)] = 1883
     broker_username: str | None = None
@@ -95,6 +98,8 @@ class Settings(BaseSettings):
     partition: str = Field(default="aws", pattern=r"\Aaws[a-z-]*\z")
     region: str = Field(default="us-east-1", pattern=r"\A[a-z0-9-]{1,32}\z")
     account: str = Field(default="123456789012", pattern=r"\A[0-9]{12}\z")
+    mqtt_endpoint: Endpoint | None = None
+    http_endpoint: Endpoint | None = None
     registration: Literal["auto", "strict"] = "auto"
     quarantine_after: Annotated[int, Field(ge=0, le=MOST_FAILURES)] = 0
     quarantine_minutes: Annotated[int, Field(ge=1, le=LONGEST_MINUTES)] = 60
@@ -156,6 +161,11 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"{env_name('insecure_devices')} lets devices in without tokens; it is refused with "
                 f"{env_name('mqtt_host')}={self.mqtt_host}, which is not a loopback address"
+            )
+        if self.insecure_operators and not is_loopback(self.http_host):
+            raise ValueError(
+                f"{env_name('insecure_operators')} takes AWS calls with any signature or none; it is refused "
+                f"with {env_name('http_host')}={self.http_host}, which is not a loopback address"
             )
         if self.broker == "external" and self.broker_host is None:
             raise ValueError(f"{env_name('broker')}=external needs {env_name('broker_host')}")

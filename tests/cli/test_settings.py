@@ -110,8 +110,10 @@ def test_a_public_http_address_needs_a_key(host):
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "[::1]", "localhost"])
-def test_loopback_addresses_need_no_key_and_may_take_insecure_devices(host):
-    assert load(http_host=host, mqtt_host=host, insecure_devices=True).insecure_devices
+def test_loopback_addresses_need_no_key_and_may_be_insecure(host):
+    settings = load(http_host=host, mqtt_host=host, insecure_devices=True, insecure_operators=True)
+    assert settings.insecure_devices
+    assert settings.insecure_operators
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.7", "mqtt.example"])
@@ -119,6 +121,12 @@ def test_insecure_devices_are_refused_on_a_public_address(host):
     with pytest.raises(UsageRefused, match=rf"refused with THINGJOBS_MQTT_HOST={host}"):
         load(mqtt_host=host, insecure_devices=True)
     assert load(mqtt_host=host).mqtt_host == host
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.7", "jobs.example"])
+def test_insecure_operators_are_refused_on_a_public_address_whatever_key_there_is(host):
+    with pytest.raises(UsageRefused, match=rf"INSECURE_OPERATORS .* refused with THINGJOBS_HTTP_HOST={host}"):
+        load(http_host=host, api_key=KEY, insecure_operators=True)
 
 
 def test_an_external_broker_needs_its_address():
