@@ -82,6 +82,8 @@ class Publisher:
 
     async def run_once(self) -> bool:
         """Publish one batch; return whether there may be more. Raises ``LinkDown`` if not all got through."""
+        # What is committed while it reads may be of the first moment that a kind is on.
+        self._is_on = True
         due = await self._store.read(lifecycle.due, after=self._looked)
         self._is_on = due.is_on
         if due.items:

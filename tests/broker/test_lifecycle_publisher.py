@@ -1,11 +1,13 @@
 """The publisher of lifecycle events: nothing is lost, whatever fails and whenever it dies."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from engine import Engine
 
+from broker import lifecycle as publishing
 from broker.lifecycle import Publisher
 from broker.link import LinkDown
 from domain.event_kinds import EventKind
@@ -123,10 +125,13 @@ class Reads:
         self.count = 0
         self._read = store.read
         self.looked = asyncio.Event()
+        #: What happens between a look and its end.
+        self.then: Callable[[], None] = lambda: None
 
     async def read(self, *args: Any, **options: Any) -> Any:
         self.count += 1
         found = await self._read(*args, **options)
+        self.then()
         self.looked.set()
         return found
 
@@ -149,6 +154,21 @@ async def test_while_all_is_off_commits_cost_it_no_look(engine: Engine) -> None:
         while len(engine.link.said) < 2:  # noqa: ASYNC110 - watched from outside
             await asyncio.sleep(0.005)
     assert events(engine) == TWO[:2]
+    running.cancel()
+
+
+async def test_what_is_committed_while_it_looks_for_the_first_time_wakes_it(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishing, "POLL", 1000.0)
+    reads = Reads(engine.store)
+    publisher = Publisher(reads, engine.link, engine.topics, Arns(), gather=0.0)  # type: ignore[arg-type]
+    await switch(engine)
+    reads.then = publisher.wake
+    running = asyncio.create_task(publisher.run())
+    async with asyncio.timeout(10):
+        while reads.count < 2:  # noqa: ASYNC110 - watched from outside
+            await asyncio.sleep(0.005)
     running.cancel()
 
 
