@@ -1,21 +1,19 @@
 """Sites for AWS's device SDKs on both brokers, and SDK threads that end with the tests."""
 
 import gc
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 from awscrt import io
-from crt import WAYS, Way, wire
+from crt import WAYS, NewWire, Way, Wire, wire
 from mosquitto_server import BINARY, HINT, PASSWD
-from python_v2 import CLIENTS, Device
+from python_v2 import CLIENTS, Device, NewDevice
 from site_under_test import Site
 from sites import open_site
 from whole import BROKERS
-
-NewDevice = Callable[..., Awaitable[Device]]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -57,14 +55,25 @@ def client(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def new_device(site: Site) -> AsyncIterator[NewDevice]:
-    """Give ``await new_device(client, way, thing)``: connected until the test ends."""
+async def new_wire(site: Site) -> AsyncIterator[NewWire]:
+    """Give ``new_wire(thing, way)``: a connection that is not open yet, and closed when the test ends."""
     async with AsyncExitStack() as stack:
 
-        async def new(client: str, way: Way, thing: str, **options: Any) -> Device:
-            made = wire(site, thing, way, **options)
-            await made.open()
+        def new(thing: str, way: Way, *, through: int | None = None, **options: Any) -> Wire:
+            made = wire(site if through is None else site.behind(through), thing, way, **options)
             stack.push_async_callback(made.close)
-            return CLIENTS[client](made, thing)
+            return made
 
         yield new
+
+
+@pytest.fixture
+def new_device(new_wire: NewWire) -> NewDevice:
+    """Give ``await new_device(client, way, thing)``: connected until the test ends."""
+
+    async def new(client: str, way: Way, thing: str, **options: Any) -> Device:
+        made = new_wire(thing, way, **options)
+        await made.open()
+        return CLIENTS[client](made, thing)
+
+    return new

@@ -3,6 +3,7 @@
 import asyncio
 from abc import abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -27,7 +28,8 @@ WAYS = tuple(Way(version, transport) for version in ("3", "5") for transport in 
 
 
 def _tell(loop: asyncio.AbstractEventLoop, queue: "asyncio.Queue[Any]", value: object) -> None:
-    loop.call_soon_threadsafe(queue.put_nowait, value)
+    if not loop.is_closed():  # the SDK still tries to come back when a test has failed
+        loop.call_soon_threadsafe(queue.put_nowait, value)
 
 
 class Wire:
@@ -35,8 +37,6 @@ class Wire:
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
-        #: Whether the broker had a session each time the SDK came back by itself.
-        self.resumed: asyncio.Queue[Any] = asyncio.Queue()
         self.interrupted: asyncio.Queue[str] = asyncio.Queue()
         #: Brings what an SDK thread says to the loop. The SDK keeps its callbacks, where no collector sees
         #: them: one that holds its connection would keep both, and their threads, for ever.
@@ -56,7 +56,12 @@ class Wire:
         """Return whether there was a session. Raises what the SDK says of a refusal."""
 
     @abstractmethod
-    async def close(self) -> None: ...
+    async def back(self) -> bool:
+        """Wait until the SDK has come back by itself, and return whether there was a session."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Disconnect, if it has not been done yet."""
 
 
 class Wire3(Wire):
@@ -64,7 +69,8 @@ class Wire3(Wire):
 
     def __init__(self, site: Site, thing: str, transport: str, **options: Any) -> None:
         super().__init__()
-        tell, interrupted, resumed = self.tell, self.interrupted, self.resumed
+        self._resumed: asyncio.Queue[bool] = asyncio.Queue()
+        tell, interrupted, resumed = self.tell, self.interrupted, self._resumed
         common = {
             "keep_alive_secs": 1200,
             "clean_session": False,
@@ -80,7 +86,10 @@ class Wire3(Wire):
         if transport == "mtls":
             self._connection = mqtt_connection_builder.mtls_from_path(
                 *site.certificate(thing),
-                ca_filepath=str(site.ca), endpoint="localhost", port=site.mtls_port, **common
+                ca_filepath=str(site.ca),
+                endpoint="localhost",
+                port=site.mtls_port,
+                **common,
             )
         else:
             self._connection = mqtt.Connection(
@@ -105,9 +114,14 @@ class Wire3(Wire):
             answer = await asyncio.wrap_future(self._connection.connect())
         return bool(answer["session_present"])
 
-    async def close(self) -> None:
+    async def back(self) -> bool:
         async with asyncio.timeout(PATIENCE):
-            await asyncio.wrap_future(self._connection.disconnect())
+            return await self._resumed.get()
+
+    async def close(self) -> None:
+        with suppress(RuntimeError):  # as the SDK calls it that there is nothing to disconnect
+            async with asyncio.timeout(PATIENCE):
+                await asyncio.wrap_future(self._connection.disconnect())
 
 
 class Wire5(Wire):
@@ -115,8 +129,10 @@ class Wire5(Wire):
 
     def __init__(self, site: Site, thing: str, transport: str, **options: Any) -> None:
         super().__init__()
-        self._ups: asyncio.Queue[object] = asyncio.Queue()
+        self._ups: asyncio.Queue[Any] = asyncio.Queue()
         self._stops: asyncio.Queue[None] = asyncio.Queue()
+        self._started = False
+        self.granted = mqtt5.NegotiatedSettings()
         tell, ups, stops, interrupted = self.tell, self._ups, self._stops, self.interrupted
         connect = {"client_id": thing, "keep_alive_interval_sec": 1200, "session_expiry_interval_sec": 3600}
         connect |= {name: options.pop(name) for name in tuple(options) if name in connect}
@@ -127,7 +143,7 @@ class Wire5(Wire):
             **options,
         }
         heard = {
-            "connection_success": lambda data: tell(ups, data.connack_packet.session_present),
+            "connection_success": lambda data: tell(ups, data.negotiated_settings),
             "connection_failure": lambda data: tell(ups, data.exception),
             "disconnection": lambda data: tell(interrupted, str(data.exception)),
             "stopped": lambda _: tell(stops, None),
@@ -164,15 +180,22 @@ class Wire5(Wire):
         return self._connection
 
     async def open(self) -> bool:
+        self._started = True
         self._client.start()
+        return await self.back()
+
+    async def back(self) -> bool:
         async with asyncio.timeout(PATIENCE):
             outcome = await self._ups.get()
-        self.resumed = self._ups
         if isinstance(outcome, Exception):
             raise outcome
-        return bool(outcome)
+        self.granted = outcome
+        return bool(outcome.rejoined_session)
 
     async def close(self) -> None:
+        if not self._started:
+            return
+        self._started = False
         self._client.stop()
         async with asyncio.timeout(PATIENCE):
             await self._stops.get()
@@ -180,3 +203,6 @@ class Wire5(Wire):
 
 def wire(site: Site, thing: str, way: Way, **options: Any) -> Wire:
     return {"3": Wire3, "5": Wire5}[way.mqtt](site, thing, way.transport, **options)
+
+
+NewWire = Callable[..., Wire]

@@ -2,8 +2,10 @@
 
 import asyncio
 from abc import abstractmethod
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from typing import Any
+from uuid import uuid4
 
 from awscrt.mqtt import QoS
 from awscrt.mqtt_request_response import ClientOptions, SubscriptionStatusEventType
@@ -81,7 +83,9 @@ class DeviceV1(Device):
         for kind, queue in (("job_executions", self.notified), ("next_job_execution", self.next_changed)):
             words = kind.title().replace("_", "")
             await self._subscribe(
-                f"{kind}_changed_events", f"{words}ChangedSubscriptionRequest", lambda event, q=queue: (q, event)
+                f"{kind}_changed_events",
+                f"{words}ChangedSubscriptionRequest",
+                lambda event, q=queue: (q, event),
             )
 
     async def hear(self, operation: str, job_id: str | None = None) -> None:
@@ -99,12 +103,16 @@ class DeviceV1(Device):
                 **members,
             )
 
-    async def answer(self) -> Any:
-        verdict, said = await heard(self._answers)
-        assert said is not None, "the SDK could not read the answer"
-        if verdict == "rejected":
-            raise Rejected(said)
-        return said
+    async def answer(self, token: str | None) -> Any:
+        """Return the next answer with this token: an earlier one may come again after a cut."""
+        while True:
+            verdict, said = await heard(self._answers)
+            assert said is not None, "the SDK could not read the answer"
+            if said.client_token != token:
+                continue
+            if verdict == "rejected":
+                raise Rejected(said)
+            return said
 
     async def _subscribe(self, verb: str, shape: str, route: Any, **members: Any) -> None:
         request = getattr(iotjobs, shape)(thing_name=self.thing, **members)
@@ -116,16 +124,9 @@ class DeviceV1(Device):
 
     async def _ask(self, operation: str, request: Any) -> Any:
         await self.hear(operation, getattr(request, "job_id", None))
-        request.client_token = f"token of {operation}"
+        request.client_token = str(uuid4())
         await soon(getattr(self.jobs, f"publish_{operation}")(request, QoS.AT_LEAST_ONCE))
-        try:
-            answer = await self.answer()
-        except Rejected as rejected:
-            answer = rejected.said
-            raise
-        finally:
-            assert answer.client_token == request.client_token
-        return answer
+        return await self.answer(request.client_token)
 
 
 class DeviceV2(Device):
@@ -169,3 +170,4 @@ class DeviceV2(Device):
 
 
 CLIENTS = {"v1": DeviceV1, "v2": DeviceV2}
+NewDevice = Callable[..., Awaitable[Device]]

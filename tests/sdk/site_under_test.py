@@ -1,5 +1,6 @@
 """A running server, and what its devices need to come in: a password, or a certificate."""
 
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,12 @@ class Site:
         self.mtls_port = mtls_port
         self.ca = ca
         self._certificates = certificates
+
+    def behind(self, port: int) -> "Site":
+        """Return this site as seen through something that listens here instead."""
+        seen = copy(self)
+        seen.port = seen.mtls_port = port
+        return seen
 
     @property
     def quiet(self) -> dict[str, Any]:

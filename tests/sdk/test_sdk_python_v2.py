@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 from awscrt.mqtt import QoS
-from conftest import NewDevice
 from crt import Way
-from python_v2 import DeviceV1, Rejected, heard, soon
+from python_v2 import DeviceV1, NewDevice, Rejected, heard, soon
 from site_under_test import Site
 
 from storage import jobs
@@ -92,8 +91,8 @@ async def test_what_is_no_json_is_refused(site: Site, new_device: NewDevice, way
         sent, _ = device.wire.connection.publish("$aws/things/t1/jobs/get", nonsense, QoS.AT_LEAST_ONCE)
         await soon(sent)
         with pytest.raises(Rejected) as refusal:
-            await device.answer()
-        assert (refusal.value.code, refusal.value.said.client_token) == ("InvalidJson", None)
+            await device.answer(None)
+        assert refusal.value.code == "InvalidJson"
 
 
 async def test_the_streams_tell_what_changes_and_nothing_else(
@@ -131,7 +130,9 @@ async def test_the_streams_tell_what_changes_and_nothing_else(
 
 
 def _names(queue: "asyncio.Queue[Any]") -> list[dict[str, list[str]]]:
-    return [{status: [s.job_id for s in found] for status, found in event.jobs.items()} for event in _all(queue)]
+    return [
+        {status: [s.job_id for s in found] for status, found in event.jobs.items()} for event in _all(queue)
+    ]
 
 
 def _firsts(queue: "asyncio.Queue[Any]") -> list[dict[str, list[str]]]:

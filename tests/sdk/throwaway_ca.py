@@ -11,7 +11,7 @@ from cryptography.x509.oid import NameOID
 
 
 class ThrowawayCa:
-    """Writes ``ca.pem`` into ``folder``, and ``NAME/certificate.pem`` with ``NAME/private.key`` for each name."""
+    """Writes ``ca.pem`` into ``folder``, and into one below it for each name its certificate and key."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
