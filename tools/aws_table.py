@@ -116,7 +116,8 @@ class Shapes:
                 raise Disagreement(f"{where}: {model.__name__} lacks {shape.name}.{member}")
             else:
                 found = verdict(model, member)
-                self.add(inner, model_in(ours[member].annotation), f"{where}.{member}")
+                if not found.startswith("refused"):
+                    self.add(inner, model_in(ours[member].annotation), f"{where}.{member}")
             if rows.get(member, "honoured") == "honoured":
                 rows[member] = found
         more = sorted(ours.keys() - shape.members.keys())

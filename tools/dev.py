@@ -153,6 +153,12 @@ def lock(arguments: list[str]) -> int:
     return 0
 
 
+def tables(_arguments: list[str]) -> int:
+    """Write the generated tables of docs/aws.md anew; a test tells when that is due."""
+    environment.ready()
+    return run([str(PYTHON), "tools/aws_table.py"])
+
+
 def build(_arguments: list[str]) -> int:
     """Wheel and source archive in dist/, made by the locked build backend, so it works offline."""
     environment.ready()
@@ -200,6 +206,7 @@ TARGETS: dict[str, Target] = {
     "format": Target("rewrite the source in the house's format", tidy),
     "bench": Target("measure and print a table (ARGS=--help)", module("bench", system_packages=True)),
     "lock": Target("resolve the dependencies anew (ARGS=--upgrade)", lock),
+    "tables": Target("write what docs/aws.md says of AWS's operations and fields anew", tables),
     "build": Target("wheel and source archive in dist/", build),
     "setup": Target("only the set-up that the others do by themselves", setup),
     "clean": Target("remove caches and builds (ARGS=--all: .venv too)", clean),
