@@ -12,6 +12,7 @@ from api.document_sources import DocumentSources
 from api.endpoints import LOCAL, Endpoints
 from api.shapes import Request
 from domain.names import Arns
+from storage.authority import Authority
 from storage.policy import Policy
 from storage.store import Store
 
@@ -44,6 +45,8 @@ class ApiOptions:
     endpoints: Endpoints = LOCAL
     #: Where the contents of artifacts are; None: nowhere.
     artifacts: ArtifactStore | None = None
+    #: What signs certificates for devices; None: nothing does.
+    authority: Authority | None = None
     #: What documents may be fetched from, once, where a job names one by its URL; None: nothing.
     sources: DocumentSources | None = None
 

@@ -29,6 +29,7 @@ from broker.revocation import Revocation
 from broker.scheduler import Scheduler
 from cli.artifact_parts import artifact_parts, warn_of_loopback
 from cli.certificate_parts import authority_of, secure_listener
+from cli.document_parts import document_sources
 from cli.endpoint_parts import endpoints_of
 from cli.settings import Settings
 from domain.artifacts import Links
@@ -102,6 +103,7 @@ async def serving(settings: Settings) -> AsyncIterator[Server]:
                 options = replace(
                     _api_options(settings, store, link, engine, clock=clock, policy=policy, kept=kept),
                     authority=authority,
+                    sources=document_sources(settings, links),
                 )
                 api = ApiServer(build(store, options), settings.http_host, settings.http_port)
                 await api.start()
@@ -185,6 +187,7 @@ def _policy(settings: Settings, links: Links) -> Policy:
     period = timedelta(minutes=settings.quarantine_minutes)
     return Policy(
         Registration(settings.registration),
+        schedule_lead=timedelta(minutes=settings.schedule_min_lead_minutes),
         quarantine=Quarantine(settings.quarantine_after, period),
         minter=minter(links),
     )

@@ -51,6 +51,14 @@ class Undeliverable(InvalidRequest):
     """A job document cannot be filled in for a thing: a value is missing, or it would be too large."""
 
 
+class BadCertificate(InvalidRequest):
+    """A certificate cannot be read, or cannot be what it is to be here."""
+
+
+class MalformedPolicy(InvalidRequest):
+    """A policy document is none."""
+
+
 class NotFound(JobsError):
     """The noun named in the message does not exist (for this caller)."""
 
@@ -106,6 +114,10 @@ class ThingVersionMismatch(Conflict):
 
 class LimitExceeded(Conflict):
     """There are as many of something as there may be (contract 2.15)."""
+
+
+class VersionsLimit(LimitExceeded):
+    """A policy has as many versions as it may have."""
 
 
 class InvalidStateTransition(Conflict):

@@ -117,6 +117,12 @@ class Arns:
     def billing_group(self, name: str) -> str:
         return self._arn(f"billinggroup/{name}")
 
+    def certificate(self, certificate_id: str) -> str:
+        return self._arn(f"cert/{certificate_id}")
+
+    def policy(self, name: str) -> str:
+        return self._arn(f"policy/{name}")
+
     def job(self, job_id: str) -> str:
         return self._arn(f"job/{job_id}")
 

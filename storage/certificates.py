@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from domain.certificates import Certificate, CertificateMode, CertificateStatus, Facts
-from domain.errors import AlreadyExists, InvalidRequest, NotFound, StillAttached, WrongCertificateState
+from domain.errors import AlreadyExists, BadCertificate, NotFound, StillAttached, WrongCertificateState
 from storage.millis import from_millis, to_millis
 from storage.pages import Page, cut, size, start
 from storage.signals import Signal, raise_after_commit
@@ -22,9 +22,9 @@ def register(
     mode: CertificateMode = CertificateMode.DEFAULT,
     at: datetime,
 ) -> Certificate:
-    """Keep a certificate. Raises ``AlreadyExists``, ``InvalidRequest`` for one that has ended."""
+    """Keep a certificate. Raises ``AlreadyExists``, ``BadCertificate`` for one that has ended."""
     if facts.not_after <= at:
-        raise InvalidRequest(f"the certificate ended at {facts.not_after.isoformat()}")
+        raise BadCertificate(f"the certificate ended at {facts.not_after.isoformat()}")
     if _row(connection, facts.certificate_id) is not None:
         raise AlreadyExists(f"The certificate {facts.certificate_id} is registered already")
     connection.execute(

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from domain.certificates import Facts
-from domain.errors import InvalidRequest
+from domain.errors import BadCertificate, InvalidRequest
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
@@ -24,17 +24,20 @@ _PROBLEMS: Final = (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVer
 
 
 def read_certificate(pem: str, *, field: str) -> x509.Certificate:
-    """Return the one certificate in ``pem``. Raises ``InvalidRequest``, also for a key not known here."""
+    """Return the one certificate in ``pem``. Raises ``BadCertificate``, also for a key not known here."""
     try:
         found = x509.load_pem_x509_certificates(pem.encode())
         keys = [certificate.public_key() for certificate in found]
         # OpenSSL is stricter here and there, and it is OpenSSL that will be shown it.
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(cadata=pem)
     except (*_PROBLEMS, ssl.SSLError) as error:
-        raise InvalidRequest(f"{field} is not a certificate in PEM: {str(error)[:120]}") from None
+        raise BadCertificate(f"{field} is not a certificate in PEM: {str(error)[:120]}") from None
     if len(found) != 1:
-        raise InvalidRequest(f"{field} holds {len(found)} certificates, not one")
-    checked_key(keys[0], field=field)
+        raise BadCertificate(f"{field} holds {len(found)} certificates, not one")
+    try:
+        checked_key(keys[0], field=field)
+    except InvalidRequest as error:
+        raise BadCertificate(str(error)) from None
     return found[0]
 
 

@@ -7,12 +7,16 @@ from typing import Final
 from api.aws import (
     account,
     billing_groups,
+    certificates,
     device,
     executions,
     groups,
     jobs,
     managed,
     membership,
+    policies,
+    policy_targets,
+    principals,
     tags,
     templates,
     thing_types,
@@ -33,6 +37,10 @@ CONTROL: Final[tuple[Operation, ...]] = (
     *executions.OPERATIONS,
     *templates.OPERATIONS,
     *managed.OPERATIONS,
+    *certificates.OPERATIONS,
+    *principals.OPERATIONS,
+    *policies.OPERATIONS,
+    *policy_targets.OPERATIONS,
 )
 
 DATA: Final[tuple[Operation, ...]] = device.OPERATIONS

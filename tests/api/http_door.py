@@ -24,6 +24,7 @@ from domain.messages import Request
 from domain.names import Arns
 from domain.topics import Operation
 from storage import device
+from storage.authority import Authority
 from storage.policy import Policy
 from storage.store import Store
 
@@ -61,6 +62,7 @@ class Door:
             **{
                 "arns": Arns(),
                 "policy": Policy(),
+                "authority": Authority.open(data_dir, at=START),
                 "api_key": None,
                 "clock": lambda: self.at,
                 "ready": lambda: self.parts,
