@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from cli.access_keys import keys_app
 from cli.agent import agent_command
 from cli.artifacts import artifacts_app
 from cli.demo import demo_command
@@ -53,4 +54,5 @@ app.command("new-key")(new_key_command)
 things_app.command("tokens")(tokens_command)
 app.add_typer(things_app)
 app.add_typer(jobs_app)
+app.add_typer(keys_app)
 app.add_typer(artifacts_app)
