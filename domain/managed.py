@@ -15,12 +15,11 @@ from typing import Any, Final
 from domain.details import first_control
 from domain.documents import document_text
 from domain.errors import InvalidRequest, NotFound
-from domain.substitution import PARAMETER_PATTERN, Kind, Placeholder, fill_parameters
+from domain.substitution import Kind, Placeholder, fill_parameters, parameters_named
 
 MAX_VALUE: Final = 30_720
 VERSION: Final = "1.0"
 ENVIRONMENTS: Final = ("LINUX",)
-_KEY: Final = re.compile(PARAMETER_PATTERN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,3 +199,11 @@ def _check(key: str, value: object, parameter: Parameter | None, template: Manag
         raise InvalidRequest(f"{where} contains the character U+{ord(bad):04X}, which is not allowed")
     if not re.fullmatch(parameter.regex, value):
         raise InvalidRequest(f"{where} {value[:64]!r} does not match {parameter.regex}")
+    try:
+        named = parameters_named(json.dumps(value))
+    except InvalidRequest as error:
+        raise InvalidRequest(f"{where}: {error}") from None
+    if named:
+        raise InvalidRequest(
+            f"{where} names the parameter {min(named)} in turn; values are not looked at again"
+        )

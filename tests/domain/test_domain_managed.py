@@ -98,8 +98,16 @@ def test_a_value_is_escaped_for_where_it_stands():
         ("AWS-Reboot", {"runAsUser": "a\nb"}, "documentParameters.runAsUser contains the character U+000A"),
         ("AWS-Reboot", {"runAsUser": 7}, "documentParameters.runAsUser must be a string, not int"),
         ("AWS-Run-Command", {"command": "x" * 30_721}, "1 to 30720 are allowed"),
-        ("AWS-Run-Command", {"command": "${aws:iot:parameter:command}"}, "names the parameter command"),
-        ("AWS-Run-Command", {"command": "${aws:iot:nonsense}"}, "unknown or malformed"),
+        (
+            "AWS-Run-Command",
+            {"command": "${aws:iot:parameter:command}"},
+            "documentParameters.command names the parameter command",
+        ),
+        (
+            "AWS-Run-Command",
+            {"command": "${aws:iot:nonsense}"},
+            "documentParameters.command: document holds the placeholder",
+        ),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_by_name(name, values, reason):
