@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import structlog
 
 from api.artifact_files import Contents, LocalContents
@@ -12,6 +14,9 @@ from domain.artifacts import Links
 from domain.s3_objects import S3Object
 from storage import artifacts
 from storage.store import Store
+
+if TYPE_CHECKING:
+    from api.artifact_s3 import S3Access
 
 log = structlog.get_logger(__name__)
 
@@ -38,34 +43,37 @@ async def artifact_parts(settings: Settings, store: Store) -> tuple[ArtifactStor
 def _s3(settings: Settings, links: Links) -> Contents | None:
     """Let ``links`` make links to S3; return the contents if artifacts lie there."""
     try:
-        from api.artifact_s3 import Presigner, S3Access, S3Contents  # noqa: PLC0415 - an extra
+        from api.artifact_s3 import Presigner, S3Contents  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise UsageRefused(f"S3 needs the extra: pip install 'thingjobs[s3]' ({error})") from None
-    secret = settings.s3_secret_access_key
-    assert settings.s3_access_key_id is not None
-    assert secret is not None
-
-    def access(endpoint: str | None) -> S3Access:
-        return S3Access(
-            region=settings.s3_region,
-            endpoint=endpoint,
-            access_key_id=settings.s3_access_key_id or "",
-            secret_access_key=secret.get_secret_value(),
-        )
-
     linked = {name for name in settings.s3_linked_buckets.split(",") if name}
     bucket = settings.s3_bucket if settings.artifact_store == "s3" else None
-    there = access(settings.s3_public_endpoint or settings.s3_endpoint)
+    there = s3_access(settings, settings.s3_public_endpoint or settings.s3_endpoint)
     links.presign = Presigner(there, frozenset(linked)).link
     if bucket is None:
         return None
-    contents = S3Contents(access(settings.s3_endpoint), bucket, S3_PREFIX)
+    contents = S3Contents(s3_access(settings, settings.s3_endpoint), bucket, S3_PREFIX)
     # One of its own: documents reach this bucket through artifacts alone, unless it is listed as well.
     own = Presigner(there, frozenset({bucket}))
     links.elsewhere = lambda sha256, seconds: own.link(
         S3Object(bucket, contents.key(sha256)), seconds=seconds
     )
     return contents
+
+
+def s3_access(settings: Settings, endpoint: str | None) -> S3Access:
+    """Return as whom we speak to S3 at an endpoint (None: AWS's own); settings that use S3 say it."""
+    from api.artifact_s3 import S3Access  # noqa: PLC0415 - an extra
+
+    secret = settings.s3_secret_access_key
+    assert settings.s3_access_key_id is not None
+    assert secret is not None
+    return S3Access(
+        region=settings.s3_region,
+        endpoint=endpoint,
+        access_key_id=settings.s3_access_key_id,
+        secret_access_key=secret.get_secret_value(),
+    )
 
 
 def warn_of_loopback(settings: Settings, base: str) -> None:

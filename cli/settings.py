@@ -101,6 +101,7 @@ class Settings(BaseSettings):
     mqtt_endpoint: Endpoint | None = None
     http_endpoint: Endpoint | None = None
     registration: Literal["auto", "strict"] = "auto"
+    schedule_min_lead_minutes: Annotated[int, Field(ge=0, le=1440)] = 30
     quarantine_after: Annotated[int, Field(ge=0, le=MOST_FAILURES)] = 0
     quarantine_minutes: Annotated[int, Field(ge=1, le=LONGEST_MINUTES)] = 60
 
