@@ -1,4 +1,6 @@
-"""What tests say about boto3's answers: what is in them, and what a call that must fail was told."""
+"""What tests say about answers: what is in them, and what a call that must fail was told."""
+
+import json
 
 import pytest
 from botocore.exceptions import ClientError
@@ -20,3 +22,10 @@ def refused(call, **said):
         answer["ResponseMetadata"]["HTTPStatusCode"],
         answer["Error"]["Message"],
     )
+
+
+def told(site, method, path, said=None):
+    """Send a device's request that no client would, signed; return status and answer."""
+    sent = None if said is None else json.dumps(said).encode()
+    status, _, raw = site.exchange(method, f"/aws/iot-jobs-data{path}", sent)
+    return status, json.loads(raw)

@@ -7,7 +7,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "api"))
 
-from aws_fleet import Fleet
+from aws_fleet import DOCUMENT, Fleet
 from aws_site import opened_site
 
 
@@ -39,3 +39,26 @@ def iot(site):
 @pytest.fixture
 def jobs_data(site):
     return site.jobs_data
+
+
+# --- one device of the module's server ---
+
+
+@pytest.fixture
+def data(shared_site):
+    return shared_site.jobs_data
+
+
+@pytest.fixture
+def thing(fleet):
+    return fleet.name("device")
+
+
+@pytest.fixture
+def make(shared_site, thing):
+    """Give a function that queues a job on the test's thing and returns its id."""
+
+    def make(**more):
+        return shared_site.door.job(thing, **{"document": DOCUMENT, **more})
+
+    return make

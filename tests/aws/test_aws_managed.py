@@ -164,39 +164,3 @@ def test_a_job_of_a_managed_template_is_shown_by_our_own_api_too(shared_site, ta
     assert (ours["description"], ours["jobTemplateId"]) == ("mine", "AWS-Reboot:1.0")
     listed = shared_site.door.ok("GET", "/jobs")["jobs"]
     assert "rebooted" in [job["jobId"] for job in listed]
-
-
-@pytest.mark.parametrize(
-    ("template", "said", "reason"),
-    [
-        ("AWS-Download-File", {}, "needs a value for downloadUrl, filePath"),
-        ("AWS-Reboot", {"documentParameters": {"colour": "red"}}, "has no parameter 'colour'"),
-        ("AWS-Reboot", {"documentParameters": {"runAsUser": "u" * 257}}, "documentParameters.runAsUser"),
-        ("AWS-Reboot", {"document": "{}", "documentParameters": {"runAsUser": "u"}}, "documentParameters"),
-    ],
-)
-def test_values_that_cannot_be_make_no_job(shared_site, target, template, said, reason):
-    given = {"jobId": "refused", "targets": [target], "jobTemplateArn": managed_arn(template), **said}
-    code, status, message = refused(shared_site.iot.create_job, **given)
-    assert (code, status) == ("InvalidRequestException", 400)
-    assert reason in message
-    assert refused(shared_site.iot.describe_job, jobId="refused")[0] == "ResourceNotFoundException"
-
-
-def test_only_managed_templates_have_parameters_of_the_document(shared_site, target):
-    iot = shared_site.iot
-    iot.create_job_template(jobTemplateId="own", description="d", document="{}")
-    for more in ({"document": "{}"}, {"jobTemplateArn": arn("jobtemplate/own")}):
-        code, status, message = refused(
-            iot.create_job, jobId="refused", targets=[target], documentParameters={"a": "b"}, **more
-        )
-        assert (code, status) == ("InvalidRequestException", 400)
-        assert "documentParameters" in message
-
-
-@pytest.mark.parametrize("name", ["AWS-Fly:1.0", "AWS-Reboot:2.0"])
-def test_a_managed_template_that_is_not_there_makes_no_job(shared_site, target, name):
-    said = {"jobTemplateArn": f"arn:aws:iot:us-east-1::jobtemplate/{name}"}
-    code, status, message = refused(shared_site.iot.create_job, jobId="x", targets=[target], **said)
-    assert (code, status) == ("ResourceNotFoundException", 404)
-    assert name.partition(":")[0] in message
