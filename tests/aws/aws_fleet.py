@@ -57,6 +57,7 @@ class Fleet:
         if members:
             names = [self.name(member) for member in members]
             self.do(groups.add, self.name(word), names, policy=Policy())
+            self.tick()
 
     def leave(self, word: str, *members: str) -> None:
         self.do(groups.remove, self.name(word), [self.name(member) for member in members])
