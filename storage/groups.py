@@ -35,7 +35,7 @@ from domain.registry import (
 )
 from domain.registry import attributes as checked_attributes
 from domain.registry import time_zone as checked_time_zone
-from storage import departures, dynamic, membership, tags
+from storage import departures, dynamic, membership, policies, tags
 from storage.lists import bound, ints
 from storage.millis import from_millis, to_millis
 from storage.nesting import ANCESTORS
@@ -134,8 +134,7 @@ def key_of(connection: Connection, name: str) -> int:
 
 def _key_of_static(connection: Connection, name: str) -> int:
     """Return the key of a static group that stays, or raise ``NotFound``, ``Conflict``."""
-    group = get(connection, name)
-    _refuse_departing(group)
+    group = standing(connection, name)
     if group.query is not None:
         raise Conflict(f"Thing group {name} is dynamic: its query alone decides what is in it")
     return key_of(connection, name)
@@ -154,6 +153,13 @@ def get(connection: Connection, name: str) -> Group:
     if row is None:
         raise NotFound(f"There is no thing group {name}")
     return _group(row)
+
+
+def standing(connection: Connection, name: str) -> Group:
+    """Return a group that is not being deleted, or raise ``NotFound``, ``Departing``."""
+    group = get(connection, name)
+    _refuse_departing(group)
+    return group
 
 
 def page(
@@ -195,8 +201,7 @@ def update(
     waits already. Raises ``NotFound``, ``ThingVersionMismatch``, ``InvalidRequest``, ``Conflict`` where a
     static group is to be dynamic or the other way round (``is_dynamic``: what the caller takes it for).
     """
-    group = get(connection, name)
-    _refuse_departing(group)
+    group = standing(connection, name)
     _expect(group, expected_version)
     _refuse_other(group, is_dynamic=is_dynamic)
     after = group.attributes
@@ -245,8 +250,7 @@ def delete(
     has seen its members out. Raises ``NotFound``, ``ThingVersionMismatch``, ``Conflict`` while it has groups
     inside, or is not of the kind that the caller takes it for.
     """
-    group = get(connection, name)
-    _refuse_departing(group)
+    group = standing(connection, name)
     _expect(group, expected_version)
     _refuse_other(group, is_dynamic=is_dynamic)
     key = key_of(connection, name)
@@ -255,6 +259,7 @@ def delete(
     if child is not None:
         raise Conflict(f"Thing group {name} still has the group {child} inside")
     tags.clear(connection, resource(name))
+    policies.forget_target(connection, resource(name))
     membership.dissolve(connection, key, at=at)
 
 

@@ -26,8 +26,11 @@ def around(connection: Connection, name: str) -> tuple[str, ...]:
 
 
 def placed(connection: Connection, name: str) -> tuple[Group, tuple[str, ...]]:
-    """Return a group and the names of those around it, the outermost first. Raises ``NotFound``."""
-    return groups.get(connection, name), around(connection, name)
+    """Return a group that stays, and the names of those around it, the outermost first.
+
+    Raises ``NotFound``, ``Departing``.
+    """
+    return groups.standing(connection, name), around(connection, name)
 
 
 def page(

@@ -50,7 +50,7 @@ def of_thing(
     found = connection.execute(
         text(
             'SELECT g.name FROM group_members m JOIN thing_groups g ON g.id = m."group" '
-            f"WHERE m.thing = :key {'' if after is None else 'AND g.name > :after'} "
+            f"WHERE m.thing = :key AND g.sweep = '' {'' if after is None else 'AND g.name > :after'} "
             "ORDER BY g.name LIMIT :limit"
         ),
         {"key": key, "after": after, "limit": size(max_results) + 1},

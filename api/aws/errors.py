@@ -60,6 +60,7 @@ _KINDS: Final[Mapping[type[ours.JobsError], tuple[str, ...]]] = {
     ours.TerminalStateReached: ("TS", "IR"),
     ours.NeedsForce: ("IST", "IR"),
     ours.LimitExceeded: ("LE", "IR"),
+    ours.Departing: ("RNF", "IR"),
     ours.VersionsLimit: ("VLE", "LE", "IR"),
     ours.StillAttached: ("DC", "IR"),
     ours.WrongCertificateState: ("CS", "IR"),

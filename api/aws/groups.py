@@ -30,7 +30,7 @@ from api.aws.registry_shapes import Attributed, GroupNameAndArn, GroupProperties
 from api.aws.shapes import Empty
 from domain.errors import AlreadyExists, Departing, InvalidQuery, NotFound
 from domain.names import Arns
-from domain.registry import AWS_LIMITS, Group, GroupStatus
+from domain.registry import AWS_LIMITS, Group
 from domain.roles import Role
 from storage import groups, hierarchy
 
@@ -66,8 +66,6 @@ async def _create(call: AwsCall[CreateGroupInput] | AwsCall[CreateDynamicInput],
 async def describe(call: AwsCall[OneGroupInput]) -> GroupDescribed:
     name, arns = call.given.thing_group_name, call.options.arns
     group, around = await call.store.read(hierarchy.placed, name)
-    if group.status is GroupStatus.DELETION_IN_PROGRESS:
-        raise NotFound(f"Thing group {name} has been deleted; its members are being seen out")
     way = tuple(GroupNameAndArn(group_name=each, group_arn=arns.group(each)) for each in around)
     return GroupDescribed(
         **_named(group, arns),

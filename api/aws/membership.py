@@ -21,7 +21,7 @@ from domain.errors import InvalidRequest
 from domain.names import Arns
 from domain.registry import AWS_LIMITS
 from domain.roles import Role
-from storage import members, places
+from storage import groups, members, places
 
 
 async def add(call: AwsCall[AddInput]) -> Empty:
@@ -66,6 +66,7 @@ def _both(given: AddInput | RemoveInput, arns: Arns) -> tuple[str, str]:
 
 async def list_members(call: AwsCall[ListMembersInput]) -> MemberList:
     given = call.given
+    await call.store.read(groups.standing, given.thing_group_name)
     found = await call.store.read(
         members.of_group,
         given.thing_group_name,
