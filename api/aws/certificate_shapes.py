@@ -22,10 +22,7 @@ from domain.certificates import CertificateMode, CertificateStatus, PrincipalTyp
 _Flag = Annotated[bool, IN_QUERY]
 _Pem = Annotated[str, Field(min_length=1, max_length=65_536)]
 _Ascending = Annotated[bool, Query("isAscendingOrder")]
-_Status = Annotated[
-    CertificateStatus,
-    Approximated("ACTIVE, INACTIVE and REVOKED; nothing is transferred or waits for activation here"),
-]
+_STATUSES = Approximated("ACTIVE, INACTIVE and REVOKED; nothing is transferred or waits for activation here")
 #: An ARN; a certificate's is the only kind of principal there is.
 _Principal = Annotated[str, Header("x-amzn-principal"), Approximated("the ARN of a certificate")]
 _Kind = Annotated[PrincipalType, IN_QUERY]
@@ -48,16 +45,18 @@ class RegisterInput(Input):
     """A certificate of an authority that is known here, which is our own."""
 
     certificate_pem: _Pem
-    ca_certificate_pem: Annotated[_Pem | None, Approximated("our own authority's, or none")] = None
+    ca_certificate_pem: Annotated[
+        str | None, Field(max_length=65_536), Approximated("our own authority's, or none")
+    ] = None
     set_as_active: _Flag = False
-    status: _Status | None = None
+    status: Annotated[CertificateStatus | None, _STATUSES] = None
 
 
 class RegisterWithoutCaInput(Input):
     """A certificate as it is."""
 
     certificate_pem: _Pem
-    status: _Status | None = None
+    status: Annotated[CertificateStatus | None, _STATUSES] = None
 
 
 class OneCertificateInput(Input):
@@ -65,7 +64,7 @@ class OneCertificateInput(Input):
 
 
 class UpdateCertificateInput(OneCertificateInput):
-    new_status: Annotated[_Status, IN_QUERY]
+    new_status: Annotated[CertificateStatus, IN_QUERY, _STATUSES]
 
 
 class DeleteCertificateInput(OneCertificateInput):
@@ -154,7 +153,7 @@ class ThingPrincipalsInput(Paging):
 
 
 class ThingPrincipalsV2Input(ThingPrincipalsInput):
-    thing_principal_type: _Kind | None = None
+    thing_principal_type: Annotated[PrincipalType | None, IN_QUERY] = None
 
 
 class PrincipalThingsInput(Paging):
@@ -162,7 +161,7 @@ class PrincipalThingsInput(Paging):
 
 
 class PrincipalThingsV2Input(PrincipalThingsInput):
-    thing_principal_type: _Kind | None = None
+    thing_principal_type: Annotated[PrincipalType | None, IN_QUERY] = None
 
 
 class PrincipalList(Output):
