@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -26,7 +27,13 @@ class Program:
         self.out, self.err = folder / f"{name}.out", folder / f"{name}.err"
         with self.out.open("wb") as out, self.err.open("wb") as err:
             self.process = subprocess.Popen(
-                [THINGJOBS, *arguments], cwd=folder, stdout=out, stderr=err, stdin=subprocess.DEVNULL
+                [THINGJOBS, *arguments],
+                cwd=folder,
+                # Several stages may stand side by side; nobody here shows a certificate.
+                env={**os.environ, "THINGJOBS_MQTTS_PORT": "0"},
+                stdout=out,
+                stderr=err,
+                stdin=subprocess.DEVNULL,
             )
 
     @property

@@ -71,7 +71,7 @@ async def test_the_console_script_serves_until_it_is_told_to_stop(tmp_path: Path
     assert server.stderr is not None
     try:
         async with asyncio.timeout(60):
-            while not (line := await server.stderr.readline()).startswith(b"MQTT"):
+            while not (line := await server.stderr.readline()).startswith(b"AWS"):
                 assert line, "it ended before it listened"
             server.send_signal(signal.SIGTERM)
             rest = await server.stderr.read()

@@ -144,6 +144,7 @@ class Walk:
             "THINGJOBS_DATA_DIR": str(self.folder / "data"),
             "THINGJOBS_HTTP_PORT": str(self.http),
             "THINGJOBS_MQTT_PORT": str(self.mqtt),
+            "THINGJOBS_MQTTS_PORT": "0",
             "THINGJOBS_URL": f"http://127.0.0.1:{self.http}",
         }
 
