@@ -29,6 +29,7 @@ _log = logging.getLogger(__name__)
 #: Bytes of body that are checked without making the other callers wait; more go to a thread.
 _AT_ONCE: Final = 64 * 1024
 _NO_ERRORS: Final = ("IR",)
+_QUESTIONS: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,8 @@ class Plane:
     #: Counts what goes on at a time.
     in_flight: AbstractContextManager[Any]
     data: bool = False
+    #: Keys looked up at a time, whoever asks.
+    _questions: asyncio.Semaphore = field(init=False, default_factory=lambda: asyncio.Semaphore(_QUESTIONS))
     _by_shape: dict[tuple[str, int], list[Operation]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -77,8 +80,12 @@ class Plane:
         codes = _NO_ERRORS if found is None else found.operation.errors
         request_id = request[REQUEST_ID_OF]
         try:
+            async with self._questions:
+                known = await guard.recognise(
+                    request, service=self.service, store=self.store, options=self.options
+                )
             with self.in_flight:
-                response = await self._answer(request, found)
+                response = await self._answer(request, found, known)
         except AwsError as error:
             response = failure(error)
         except JobsError as error:
@@ -93,12 +100,12 @@ class Plane:
         response.headers["x-amzn-requestid"] = request_id
         return response
 
-    async def _answer(self, request: web.Request, found: Found | None) -> web.Response:
+    async def _answer(
+        self, request: web.Request, found: Found | None, known: guard.Known | None
+    ) -> web.Response:
         limit = DEFAULT_LIMIT if found is None else found.operation.limit
         raw = await bodies.read(request, limit=limit, seconds=self.options.body_seconds)
-        principal = await guard.admit(
-            request, raw, service=self.service, store=self.store, options=self.options
-        )
+        principal = await guard.admit(request, raw, known, store=self.store, options=self.options)
         if found is None:
             where = f"{request.method} {shown(request.rel_url.raw_path)}"
             reason = f"{where} is no operation of this server; docs/aws.md lists those that are"

@@ -65,7 +65,10 @@ class Claim:
 
 
 def read(sent: Sent) -> Claim:
-    """Return what the request claims, or raise ``AwsError``: it is not signed, or not as it must be."""
+    """Return what the request claims, or raise ``AwsError``: it is not signed, or not as it must be.
+
+    Looks at the head alone.
+    """
     said = _authorization(sent)
     names = tuple(said["SignedHeaders"].split(";"))
     scope = said["Credential"].split("/")
@@ -101,6 +104,13 @@ def refuse_foreign(claim: Claim, *, region: str, service: str, now: datetime) ->
         fault = "signature expired" if claim.at < now else "signature not yet current"
         minutes = int(SKEW.total_seconds() // 60)
         raise _invalid(f"{fault}: {claim.stamp} is more than {minutes} minutes from {now:{_STAMP}}")
+
+
+def refuse_other_body(sent: Sent) -> None:
+    """Raise ``AwsError`` if the request says that another body was signed, or none."""
+    digest = sent.first("x-amz-content-sha256")
+    if digest is not None and digest != hashlib.sha256(sent.body).hexdigest():
+        raise _invalid("X-Amz-Content-SHA256 is not the SHA-256 of the body, which has to be signed")
 
 
 def matches(claim: Claim, sent: Sent, secret: str) -> bool:
@@ -172,9 +182,6 @@ def _refuse_unsigned_parts(sent: Sent, claim: Claim) -> None:
             "X-Amz-Security-Token: there are no session tokens here, only access keys",
             status=403,
         )
-    digest = sent.first("x-amz-content-sha256")
-    if digest is not None and digest != hashlib.sha256(sent.body).hexdigest():
-        raise _invalid("X-Amz-Content-SHA256 is not the SHA-256 of the body, which has to be signed")
 
 
 def _time(sent: Sent, signed_headers: Sequence[str]) -> tuple[str, datetime]:

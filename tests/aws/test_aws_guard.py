@@ -135,6 +135,22 @@ def test_a_changed_body_is_refused(site):
     assert (status, headers["x-amzn-errortype"]) == (403, "InvalidSignatureException")
 
 
+def test_strangers_are_refused_before_their_body_is_waited_for(site):
+    head = f"PUT /aws/iot/jobs/j HTTP/1.1\r\nHost: {site.door.host}\r\nContent-Length: 100000\r\n\r\n"
+    assert site.door.send(head.encode()).status == 403
+
+
+def test_strangers_take_up_no_room(tmp_path):
+    with opened_site(tmp_path / "data", in_flight=1) as narrow:
+        head = f"PUT /aws/iot/jobs/j HTTP/1.1\r\nHost: {narrow.door.host}\r\nContent-Length: 9\r\n"
+        with narrow.door.socket() as silent:
+            silent.sendall(head.encode())
+            assert narrow.exchange("GET", "/aws/iot/things")[0] == 200
+            silent.sendall(b"\r\n")
+            assert silent.recv(12) == b"HTTP/1.1 403"
+            assert narrow.exchange("GET", "/aws/iot/things")[0] == 200
+
+
 # --- roles ---
 
 

@@ -22,6 +22,7 @@ BASE = "http://127.0.0.1:8080/aws/iot"
 def holds(request, *, secret=SECRET, now=NOW, region="us-east-1", service="iot"):
     claim = signature.read(request)
     signature.refuse_foreign(claim, region=region, service=service, now=now)
+    signature.refuse_other_body(request)
     return signature.matches(claim, request, secret)
 
 
