@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from hashlib import blake2b
 from typing import Any, Final
 
+from api.aws import repeats
 from api.aws.device_shapes import (
     DescribeInput,
     ExecutionOutput,
@@ -60,17 +65,23 @@ async def update(call: AwsCall[UpdateInput]) -> UpdateOutput:
 
 
 async def _ask(call: AwsCall[Any], operation: topics.Operation, job_id: str | None = None) -> device.Answer:
-    """Return the answer of the verb that devices' doors share, or raise the error it is.
-
-    Over HTTP nothing has a client token: who hears no answer asks with the version that it expects.
-    """
+    """Return the answer of the verb that devices' doors share, or raise the error it is."""
     given: OfThing = call.given
     topic = RequestTopic(names.thing_name(given.thing_name), operation, job_id)
-    request = request_from(topic, given.model_dump(by_alias=True, exclude_none=True))
+    said = given.model_dump(by_alias=True, exclude_none=True, exclude={"invocation_id"})
+    # There is no client token over HTTP (contract 4.5); an SDK's own number of the call serves as one.
+    token = repeats.token(getattr(given, "invocation_id", None))
+    request = replace(
+        request_from(topic, said), client_token=token, digest="" if token is None else _digest(said)
+    )
     (answer,) = await call.store.write(device.answer, [request], policy=call.policy, at=call.at)
     if isinstance(answer, JobsError):
         raise answer
     return answer
+
+
+def _digest(said: Mapping[str, Any]) -> str:
+    return blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=12).hexdigest()
 
 
 def _execution(call: AwsCall[Any], answer: device.Answer) -> ExecutionOutput:

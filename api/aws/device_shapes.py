@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+from api.aws.repeats import InvocationId
 from api.aws.shapes import IN_QUERY, DeviceInput, Output
 
 #: What a device says goes to the reader of all devices' words as it came (domain.messages.request_from).
@@ -41,6 +42,7 @@ class UpdateInput(OfThing):
     include_job_execution_state: Said = None
     include_job_document: Said = None
     execution_number: Said = None
+    invocation_id: InvocationId = None
 
 
 class JobExecutionSummary(Output):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from api.aws import document_source, jobs_views, labels, names
+from api.aws import document_source, jobs_views, labels, names, repeats
 from api.aws.errors import AwsError
 from api.aws.jobs_shapes import (
     AssociateInput,
@@ -30,9 +30,6 @@ from domain.roles import Role
 from domain.timeout_config import UNLIMITED
 from storage import descriptions, jobs, summaries
 
-#: Longer ones are not of AWS's SDKs, which send a UUID.
-_LONGEST_INVOCATION: Final = 48
-
 
 async def create(call: AwsCall[CreateJobInput]) -> JobNamed:
     given, arns = call.given, call.options.arns
@@ -53,7 +50,7 @@ async def create(call: AwsCall[CreateJobInput]) -> JobNamed:
         document_parameters=given.document_parameters,
         package_versions=given.destination_package_versions,
         tags=labels.pairs(given.tags),
-        client_token=_token(given.invocation_id),
+        client_token=repeats.token(given.invocation_id),
     )
     try:
         job = await call.store.write(
@@ -71,13 +68,6 @@ async def create(call: AwsCall[CreateJobInput]) -> JobNamed:
             "ResourceAlreadyExistsException", str(error), resourceId=taken, resourceArn=arns.job(taken)
         ) from None
     return jobs_views.named(job, arns)
-
-
-def _token(invocation_id: str | None) -> str | None:
-    """Return what tells that an SDK sends the same call again, since it has not heard the answer."""
-    said = invocation_id or ""
-    usable = 0 < len(said) <= _LONGEST_INVOCATION and said.isascii() and said.isprintable()
-    return f"aws-sdk:{said}" if usable else None
 
 
 def _job_id(given: OneJobInput, arns: Arns) -> str:

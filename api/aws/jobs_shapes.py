@@ -10,7 +10,8 @@ from pydantic import Field, StringConstraints, model_validator
 
 from api.aws import configurations as configs
 from api.aws.labels import Tag
-from api.aws.shapes import IN_QUERY, Approximated, Epoch, Header, Input, Output, Paging
+from api.aws.repeats import InvocationId
+from api.aws.shapes import IN_QUERY, Approximated, Epoch, Input, Output, Paging
 from api.fields import QueryFlag, Text
 from domain.job import JobStatus, TargetSelection
 from domain.pacing import Pacing
@@ -63,7 +64,7 @@ class CreateJobInput(OneJobInput):
     document_parameters: dict[str, str] = Field(default_factory=dict)
     scheduling_config: configs.Scheduling | None = None
     destination_package_versions: configs.PackageVersions | None = None
-    invocation_id: Annotated[str | None, Header("amz-sdk-invocation-id")] = None
+    invocation_id: InvocationId = None
 
     @property
     def pacing(self) -> Pacing:
