@@ -7,8 +7,17 @@ from pathlib import Path
 
 import pytest
 
+#: More would wait for the longest files, and stress a machine that has other things to do.
+MOST_WORKERS = 5
+
 # Devices and brokers to test against are used from several folders; there are no test packages.
 sys.path.insert(0, str(Path(__file__).parent / "broker"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more process than there are cores: half the time is spent on waiting for brokers and clocks."""
+    return min((os.cpu_count() or 1) + 1, MOST_WORKERS)
 
 
 @pytest.fixture(scope="session")

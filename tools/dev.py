@@ -82,6 +82,15 @@ def setup(_arguments: list[str]) -> int:
     return 0
 
 
+#: Files side by side, each in one process, in the order of their names: the long waits come in mid-way.
+SIDE_BY_SIDE = ("--numprocesses=auto", "--dist=loadfile", "--no-loadscope-reorder")
+
+
+def test(arguments: list[str]) -> int:
+    """Run everything side by side; what is asked for by name runs alone, so that ``--pdb`` works."""
+    return module("pytest", *(() if arguments else SIDE_BY_SIDE), system_packages=True)(arguments)
+
+
 def soak(arguments: list[str]) -> int:
     """Live through weeks of random fleets on a virtual clock: many times the examples of ``test``."""
     os.environ.setdefault("SOAK", "30")
@@ -196,7 +205,7 @@ TARGETS: dict[str, Target] = {
     ),
     "serve": Target("the server alone, with its embedded broker, data in ./data", thingjobs("serve")),
     "fleet": Target("simulated things against a running server (ARGS=--help)", thingjobs("fleet")),
-    "test": Target('all tests (ARGS="-k word", ARGS=tests/domain)', module("pytest", system_packages=True)),
+    "test": Target('all tests (ARGS="-k word", ARGS=tests/domain)', test),
     "crash": Target(
         "kill -9 at every system call of what changes state (twenty minutes)",
         module("pytest", "tests/crash", "--crash-points=all", "-rP", system_packages=True),
