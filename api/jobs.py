@@ -31,7 +31,6 @@ from api.schema import (
 from api.shapes import Nothing
 from api.views import job_view
 from domain.job import NewJob
-from domain.timeout_config import UNLIMITED
 from storage import jobs
 from storage import plans as plans_of
 
@@ -64,7 +63,7 @@ def _wanted(asked: CreateJob) -> NewJob:
         document=asked.document,
         template_id=asked.template_id,
         description=asked.description,
-        timeout_config=asked.timeout_config or UNLIMITED,
+        timeout_config=asked.timeout_config,
         pacing=asked.pacing,
         priority=asked.priority,
         exclusive_group=asked.exclusive_group,

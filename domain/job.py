@@ -70,7 +70,8 @@ class NewJob:
     #: None: the newest.
     template_version: int | None = None
     description: str | None = None
-    timeout_config: TimeoutConfig = UNLIMITED
+    #: None: the template's.
+    timeout_config: TimeoutConfig | None = None
     pacing: Pacing | None = None
     excluded_targets: tuple[str, ...] = ()
     priority: int | None = None

@@ -32,7 +32,7 @@ def digest(job: NewJob) -> str:
     # ASCII: what is no text at all (a lone surrogate) is for later checks to refuse.
     # Values by thing may be many, and are plain already.
     content = asdict(replace(job, pacing=None, values={})) | {
-        "timeout_config": job.timeout_config.members,
+        "timeout_config": (job.timeout_config or UNLIMITED).members,
         "values": job.values,
     }
     # Left out where nothing is said, so that a call from before there were such members stays the same.
@@ -104,7 +104,7 @@ def order(connection: Connection, job: NewJob) -> Order:
     return Order(
         document=filled.document,
         description=inherited if description is None else description,
-        timeouts=basis.timeout_config if job.timeout_config == UNLIMITED else job.timeout_config,
+        timeouts=basis.timeout_config if job.timeout_config is None else job.timeout_config,
         paced=(job.pacing or UNPACED).over(basis.pacing or UNPACED),
         priority=basis.priority if job.priority is None else queue.priority(job.priority),
         exclusive_group=(

@@ -87,10 +87,13 @@ def page(
 
 def _at(connection: Connection, statuses: Sequence[JobStatus], filters: Mapping[str, Any]) -> list[Any]:
     """Return the rows of one place in the list: each status by its index, then put together."""
-    where = " AND ".join(condition for name, condition in _CONDITIONS.items() if filters[name] is not None)
+    of_group = filters["group"] is not None
+    given = [condition for name, condition in _CONDITIONS.items() if filters[name] is not None]
+    key = "x.job" if of_group else "j.id"
+    where = " AND ".join(["j.status = :status", *(condition.format(key=key) for condition in given)])
     statement = text(
-        f"SELECT {_COLUMNS} FROM jobs j WHERE j.status = :status{' AND ' if where else ''}{where} "
-        "ORDER BY j.id DESC LIMIT :limit"
+        f"SELECT {_COLUMNS} FROM {_OF_GROUP if of_group else ''}jobs j WHERE {where} "
+        f"ORDER BY {key} DESC LIMIT :limit"
     )
     found = [connection.execute(statement, {**filters, "status": status.value}) for status in statuses]
     return list(islice(merge(*found, key=lambda row: -row.id), filters["limit"]))
@@ -98,10 +101,12 @@ def _at(connection: Connection, statuses: Sequence[JobStatus], filters: Mapping[
 
 _CONDITIONS: Final = {
     "selection": "j.target_selection = :selection",
-    "group": 'j.id IN (SELECT x.job FROM job_targets x WHERE x."group" = :group AND NOT x.excluded)',
+    "group": 'x."group" = :group AND NOT x.excluded AND j.id = x.job',
     "namespace": "j.namespace_id = :namespace",
-    "before": "j.id < :before",
+    "before": "{key} < :before",
 }
+#: By way of the group's targets, which are fewer than all jobs and in the order of these.
+_OF_GROUP: Final = "job_targets x CROSS JOIN "
 
 
 def _group(connection: Connection, asked: Asked) -> int | None:

@@ -150,6 +150,14 @@ jobs = Table(
     sqlite_autoincrement=True,
 )
 Index(
+    "ix_jobs_namespace_status_id",
+    jobs.c.namespace_id,
+    jobs.c.status,
+    jobs.c.id,
+    sqlite_where=text("namespace_id IS NOT NULL"),
+    postgresql_where=text("namespace_id IS NOT NULL"),
+)
+Index(
     "ix_jobs_look_at",
     jobs.c.look_at,
     sqlite_where=text("look_at IS NOT NULL"),

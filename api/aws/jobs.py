@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Final
 
 from api.aws import document_source, jobs_views, labels, names, repeats
@@ -27,7 +28,6 @@ from domain.errors import AlreadyExists, InvalidRequest
 from domain.job import JobStatus, NewJob
 from domain.names import Arns, job_id, template_id
 from domain.roles import Role
-from domain.timeout_config import UNLIMITED
 from storage import descriptions, jobs, summaries
 
 
@@ -43,14 +43,14 @@ async def create(call: AwsCall[CreateJobInput]) -> JobNamed:
         document=document,
         document_source=given.document_source,
         description=given.description,
-        timeout_config=given.timeout_config or UNLIMITED,
+        timeout_config=given.timeout_config,
         pacing=given.pacing,
         namespace_id=given.namespace_id,
         template_id=None if given.job_template_arn is None else _template(given.job_template_arn, arns),
         document_parameters=given.document_parameters,
         package_versions=given.destination_package_versions,
         tags=labels.pairs(given.tags),
-        client_token=repeats.token(given.invocation_id),
+        client_token=_token(given),
     )
     try:
         job = await call.store.write(
@@ -68,6 +68,12 @@ async def create(call: AwsCall[CreateJobInput]) -> JobNamed:
             "ResourceAlreadyExistsException", str(error), resourceId=taken, resourceArn=arns.job(taken)
         ) from None
     return jobs_views.named(job, arns)
+
+
+def _token(given: CreateJobInput) -> str | None:
+    token = repeats.token(given.invocation_id)
+    # With the job's id: whoever numbers all calls the same is not to be told that another job is there.
+    return None if token is None else sha256(f"{token}/{given.job_id}".encode()).hexdigest()
 
 
 def _job_id(given: OneJobInput, arns: Arns) -> str:

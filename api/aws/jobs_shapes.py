@@ -50,7 +50,9 @@ class CreateJobInput(OneJobInput):
             "fetched once, from artifacts of this server and from S3 buckets that it is set up with"
         ),
     ] = None
-    document: str | None = None
+    document: Annotated[
+        str | None, Approximated("placeholders for code signatures and package attributes stay as they are")
+    ] = None
     description: Text | None = None
     presigned_url_config: configs.Presigned | None = None
     target_selection: TargetSelection = TargetSelection.SNAPSHOT

@@ -171,6 +171,8 @@ def test_a_call_that_an_sdk_sends_again_gets_the_answer_it_has_not_heard(fleet):
     assert send({"amz-sdk-invocation-id": "two"})[:2] == taken
     assert send({})[:2] == taken
     assert send({"amz-sdk-invocation-id": "x" * 49})[:2] == taken
+    path = f"/aws/iot/jobs/{fleet.name('k')}"
+    assert send({"amz-sdk-invocation-id": "one"})[0] == 200
 
 
 def test_boto3_tells_its_calls_apart(fleet):

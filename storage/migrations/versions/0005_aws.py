@@ -53,6 +53,14 @@ def upgrade() -> None:
     for table, columns in _COLUMNS.items():
         for column in columns:
             op.add_column(table, column)
+    named = sa.text("namespace_id IS NOT NULL")
+    op.create_index(
+        "ix_jobs_namespace_status_id",
+        "jobs",
+        ["namespace_id", "status", "id"],
+        sqlite_where=named,
+        postgresql_where=named,
+    )
     for label in ("thing_type", "billing_group"):
         known = sa.text(f"{label} IS NOT NULL")
         name = op.f(f"ix_things_{label}")
