@@ -9,7 +9,7 @@ from aiohttp.hdrs import METH_GET as GET
 from aiohttp.hdrs import METH_POST as POST
 from aiohttp.hdrs import METH_PUT as PUT
 
-from api import artifacts, executions, groups, jobs, keys, operations, templates, things
+from api import artifacts, certificates, executions, groups, jobs, keys, operations, templates, things
 from api.job_routes import OURS
 from api.route import CONFLICT, INVALID, LISTS_LIMIT, Route
 
@@ -163,6 +163,20 @@ THINGS: Final = (
         "deleteThingTokens",
         things.revoke_tokens,
         summary="Revoke all device tokens of a thing",
+    ),
+    Route(
+        POST,
+        f"{_THING}/certificates",
+        "createThingCertificate",
+        certificates.issue,
+        summary="Issue a certificate with a key for a thing; the key is shown this once",
+    ),
+    Route(
+        DELETE,
+        f"{_THING}/certificates",
+        "deleteThingCertificates",
+        certificates.revoke,
+        summary="Take all certificates from a thing; those that are for no other are revoked",
     ),
     Route(
         POST,

@@ -30,6 +30,8 @@ class Trust:
 
     def __init__(self, store: Store, *, certificate: Path, key: Path, authority_pem: str) -> None:
         self._store = store
+        self._files = (certificate, key)
+        self._written_at = _written_at(*self._files)
         self._context = _context(certificate, key)
         self._context.load_verify_locations(cadata=authority_pem)
         self._known = 0
@@ -41,7 +43,10 @@ class Trust:
         self._stale = True
 
     async def context(self) -> ssl.SSLContext:
-        """Return the context, which knows every certificate that was registered before this call."""
+        """Return the context, which knows every certificate that was registered before this call.
+
+        The server's own certificate is read again when its file has changed.
+        """
         async with self._one_at_a_time:
             if self._stale:
                 self._stale = False
@@ -50,7 +55,19 @@ class Trust:
                 except BaseException:
                     self._stale = True
                     raise
+        written_at = _written_at(*self._files)
+        if written_at != self._written_at:
+            self._written_at = written_at
+            self._renew()
         return self._context
+
+    def _renew(self) -> None:
+        try:
+            _load(self._context, *self._files)
+        except Unavailable as error:
+            log.warning("goes on with the certificate it had", reason=str(error))
+        else:
+            log.info("has a new certificate", file=str(self._files[0]))
 
     async def _learn(self) -> None:
         for key, pem in await self._store.read(certificates.trusted, after=self._known):
@@ -67,11 +84,24 @@ def _context(certificate: Path, key: Path) -> ssl.SSLContext:
     context.verify_mode = ssl.CERT_REQUIRED
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     context.set_alpn_protocols(_ALPN)
+    _load(context, certificate, key)
+    return context
+
+
+def _load(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
     try:
+        # Tried apart: a pair that does not fit must not spoil the context in use.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password=_no_password)
         context.load_cert_chain(certificate, key, password=_no_password)
     except (OSError, ssl.SSLError) as error:
         raise Unavailable(f"cannot use {certificate} with {key} for TLS: {error}") from error
-    return context
+
+
+def _written_at(*files: Path) -> tuple[int, ...]:
+    try:
+        return tuple(file.stat().st_mtime_ns for file in files)
+    except OSError:
+        return ()
 
 
 def _no_password() -> str:

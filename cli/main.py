@@ -10,6 +10,7 @@ import typer
 from cli.access_keys import keys_app
 from cli.agent import agent_command
 from cli.artifacts import artifacts_app
+from cli.certificates import certificates_app
 from cli.demo import demo_command
 from cli.errors import OneLineErrors
 from cli.fleet import fleet_command
@@ -55,4 +56,5 @@ things_app.command("tokens")(tokens_command)
 app.add_typer(things_app)
 app.add_typer(jobs_app)
 app.add_typer(keys_app)
+app.add_typer(certificates_app)
 app.add_typer(artifacts_app)

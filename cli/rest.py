@@ -79,12 +79,16 @@ class Rest:
             hint = "--url or THINGJOBS_URL says where the server is"
             raise RestError(f"no answer from {self._url}: {reason} ({hint})") from error
 
-    def token(self, thing_name: str) -> str:
-        """Register the thing if need be and return a new token for it."""
+    def register(self, thing_name: str) -> None:
+        """Register the thing unless it is there."""
         try:
             self.call("GET", self.path("things", thing_name))
         except RestError:
             self.call("POST", "/things", {"thingName": thing_name})
+
+    def token(self, thing_name: str) -> str:
+        """Register the thing if need be and return a new token for it."""
+        self.register(thing_name)
         return str(self.call("POST", self.path("things", thing_name, "tokens"))["token"])
 
 

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, text
 
-from domain.certificates import PrincipalType
+from domain.certificates import CertificateStatus, Facts, PrincipalType
 from domain.errors import Conflict, NotFound
 from storage import certificates, things
 from storage.pages import Page, cut, size, start
@@ -47,6 +47,30 @@ def attach(connection: Connection, certificate_id: str, thing_name: str, kind: P
         ),
         {"certificate": certificate, "thing": thing, "exclusive": exclusive},
     )
+
+
+def issue(connection: Connection, facts: Facts, thing_name: str, *, at: datetime) -> None:
+    """Keep a new certificate and let its holder be this thing from now on. Raises ``NotFound``."""
+    certificates.register(connection, facts, status=CertificateStatus.ACTIVE, at=at)
+    attach(connection, facts.certificate_id, thing_name, PrincipalType.NON_EXCLUSIVE_THING)
+
+
+def revoke(connection: Connection, thing_name: str, *, at: datetime) -> int:
+    """Take all certificates from a thing, revoke those for no other; return how many. Raises ``NotFound``."""
+    thing = things.key_of(connection, thing_name)
+    found = connection.execute(
+        text(
+            "SELECT c.certificate_id, EXISTS (SELECT 1 FROM thing_principals o "
+            "WHERE o.certificate = p.certificate AND o.thing <> p.thing) AS shared "
+            "FROM thing_principals p JOIN certificates c ON c.id = p.certificate WHERE p.thing = :thing"
+        ),
+        {"thing": thing},
+    ).all()
+    for certificate_id, shared in found:
+        if not shared:
+            certificates.set_status(connection, certificate_id, CertificateStatus.REVOKED, at=at)
+    certificates.leave(connection, thing, at=at)
+    return len(found)
 
 
 def detach(connection: Connection, certificate_id: str, thing_name: str, *, at: datetime) -> None:
