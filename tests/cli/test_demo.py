@@ -1,5 +1,6 @@
 """``thingjobs demo``: its exit codes and what it shows; the README's own run is in tests/docs."""
 
+import json
 import os
 import pty
 import re
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.request import urlopen
 
 THINGJOBS = str(Path(sys.executable).with_name("thingjobs"))
 FREE = ["--http-port", "0", "--mqtt-port", "0"]
@@ -34,6 +36,9 @@ def test_on_a_terminal_it_draws_bars_and_serves_until_it_is_told_to_stop():
     while "Serving until Ctrl-C." not in drawn:
         assert time.monotonic() < deadline, drawn
         drawn += os.read(mine, 65536).decode()
+    url = re.search(r"REST API +(http://[\d.:]+)", drawn)[1]
+    with urlopen(f"{url}/aws/iot-jobs-data/things/demo-0001/jobs") as unsigned:
+        assert json.load(unsigned)["queuedJobs"] == []
     process.send_signal(signal.SIGINT)
     assert process.wait(20) == 0
     os.close(mine)

@@ -5,7 +5,9 @@ import os
 import signal
 import socket
 import subprocess
+from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 import pytest
@@ -56,6 +58,7 @@ def test_a_port_that_is_taken_is_one_line(tmp_path, option, whom):
     [
         (["--http-host", "0.0.0.0"], "THINGJOBS_API_KEY"),
         (["--insecure-devices", "--mqtt-host", "0.0.0.0"], "THINGJOBS_INSECURE_DEVICES"),
+        (["--insecure", "--mqtt-host", "0.0.0.0"], "THINGJOBS_INSECURE_DEVICES"),
         (["--http-port", "65536"], "THINGJOBS_HTTP_PORT"),
     ],
 )
@@ -75,3 +78,20 @@ def test_the_data_is_there_again_after_a_restart(tmp_path):
         process.wait()
     with server(tmp_path) as (_, url, _), urlopen(f"{url}/jobs/kept") as answer:
         assert json.load(answer)["job"]["jobId"] == "kept"
+
+
+@pytest.mark.parametrize(
+    ("flags", "status"), [([], 403), (["--insecure-devices"], 403), (["--insecure"], 200)]
+)
+def test_aws_calls_need_a_signature_unless_told_otherwise(tmp_path, flags, status):
+    with server(tmp_path, *flags) as (process, url, _):
+        where = urlsplit(url)
+        connection = HTTPConnection(where.hostname, where.port, timeout=30)
+        connection.request("GET", "/aws/iot/things")
+        assert connection.getresponse().status == status
+        connection.close()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+        said = process.stderr.read()
+        assert f"{url}/aws/iot " in said
+        assert ("with any signature or none" in said) is (status == 200)
