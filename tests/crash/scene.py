@@ -19,8 +19,8 @@ PATIENCE = 30.0
 class Scene:
     """Open it, then let things happen. ``close`` leaves no process behind."""
 
-    def __init__(self, nursery: Nursery, data: Path) -> None:
-        self.server = ServerProcess(nursery, data)
+    def __init__(self, nursery: Nursery, data: Path, *more: str) -> None:
+        self.server = ServerProcess(nursery, data, *more)
         self.history = History()
         self.worker = Worker(THING, self.history)
         self.operator = Operator(self.history)

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lifecycle_reader import ARNS, Reader, short, switch
+from lifecycle_truth import TRUTH
 from paced_jobs import paced
 from sync_store import SyncStore
 
@@ -23,33 +24,6 @@ from storage import executions, jobs, steering, sweeps, things
 THINGS = ["t1", "t2", "t3", "t4"]
 RETRIES = {"jobExecutionsRetryConfig": {"criteriaList": [{"failureType": "FAILED", "numberOfRetries": 1}]}}
 TIMES = {"inProgressTimeoutInMinutes": 5}
-
-TRUTH = """
-CREATE TABLE truth (id INTEGER PRIMARY KEY, said TEXT NOT NULL);
-CREATE TRIGGER ended AFTER INSERT ON execution_events
-WHEN NEW.to_status NOT IN ('QUEUED', 'IN_PROGRESS') BEGIN
-  INSERT INTO truth (said) SELECT job_id || '/' || name || '#' || NEW.number || ' ' || lower(NEW.to_status)
-  FROM jobs, things WHERE jobs.id = NEW.job AND things.id = NEW.thing;
-END;
-CREATE TRIGGER forgotten BEFORE DELETE ON executions BEGIN
-  INSERT INTO truth (said) SELECT job_id || '/' || name || '#' || OLD.number || ' deleted'
-  FROM jobs, things WHERE jobs.id = OLD.job AND things.id = OLD.thing;
-END;
-CREATE TRIGGER completed AFTER UPDATE OF status ON jobs
-WHEN NEW.status = 'COMPLETED' AND OLD.status <> 'COMPLETED' BEGIN
-  INSERT INTO truth (said) VALUES (NEW.job_id || ' completed');
-END;
-CREATE TRIGGER begun AFTER UPDATE OF sweep ON jobs WHEN NEW.sweep <> '' BEGIN
-  INSERT INTO truth (said) VALUES (NEW.job_id || CASE NEW.sweep
-  WHEN 'DELETE' THEN ' deletion_in_progress' ELSE ' cancellation_in_progress' END);
-END;
-CREATE TRIGGER through AFTER UPDATE OF sweep ON jobs WHEN NEW.sweep = '' AND OLD.sweep <> '' BEGIN
-  INSERT INTO truth (said) VALUES (NEW.job_id || ' canceled');
-END;
-CREATE TRIGGER gone AFTER DELETE ON jobs BEGIN
-  INSERT INTO truth (said) VALUES (OLD.job_id || ' deleted');
-END;
-"""
 
 some_job = st.integers(0, 2)
 some_thing = st.sampled_from(THINGS)

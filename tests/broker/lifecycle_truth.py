@@ -1,0 +1,59 @@
+"""What really happened to jobs and executions: triggers of the database write it down, past all our code."""
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+TRUTH = """
+CREATE TABLE truth (id INTEGER PRIMARY KEY, said TEXT NOT NULL);
+CREATE TRIGGER ended AFTER INSERT ON execution_events
+WHEN NEW.to_status NOT IN ('QUEUED', 'IN_PROGRESS') BEGIN
+  INSERT INTO truth (said) SELECT job_id || '/' || name || '#' || NEW.number || ' ' || lower(NEW.to_status)
+  FROM jobs, things WHERE jobs.id = NEW.job AND things.id = NEW.thing;
+END;
+CREATE TRIGGER forgotten BEFORE DELETE ON executions BEGIN
+  INSERT INTO truth (said) SELECT job_id || '/' || name || '#' || OLD.number || ' deleted'
+  FROM jobs, things WHERE jobs.id = OLD.job AND things.id = OLD.thing;
+END;
+CREATE TRIGGER completed AFTER UPDATE OF status ON jobs
+WHEN NEW.status = 'COMPLETED' AND OLD.status <> 'COMPLETED' BEGIN
+  INSERT INTO truth (said) VALUES (NEW.job_id || ' completed');
+END;
+CREATE TRIGGER begun AFTER UPDATE OF sweep ON jobs WHEN NEW.sweep <> '' BEGIN
+  INSERT INTO truth (said) VALUES (NEW.job_id || CASE NEW.sweep
+  WHEN 'DELETE' THEN ' deletion_in_progress' ELSE ' cancellation_in_progress' END);
+END;
+CREATE TRIGGER through AFTER UPDATE OF sweep ON jobs WHEN NEW.sweep = '' AND OLD.sweep <> '' BEGIN
+  INSERT INTO truth (said) VALUES (NEW.job_id || ' canceled');
+END;
+CREATE TRIGGER gone AFTER DELETE ON jobs BEGIN
+  INSERT INTO truth (said) VALUES (OLD.job_id || ' deleted');
+END;
+"""
+
+
+def watch(database: Path) -> None:
+    """Have the database write everything down from now on, whoever opens it."""
+    with closing(sqlite3.connect(database)) as connection:
+        connection.executescript(TRUTH)
+
+
+def happened(database: Path) -> list[str]:
+    """Return what has happened, in order; also while a server runs on the file."""
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        return [said for (said,) in connection.execute("SELECT said FROM truth ORDER BY id")]
+
+
+def said(topic: str, payload: bytes) -> str:
+    """Return an event that was heard as the triggers would write it down."""
+    body = json.loads(payload)
+    assert topic == f"$aws/events/{KINDS[body['eventType']]}/{body['jobId']}/{body['operation']}"
+    assert body["status"] == body["operation"].upper()
+    if body["eventType"] == "JOB":
+        return f"{body['jobId']} {body['operation']}"
+    thing = body["thingArn"].rpartition("/")[2]
+    return f"{body['jobId']}/{thing}#{body['executionNumber']} {body['operation']}"
+
+
+KINDS = {"JOB": "job", "JOB_EXECUTION": "jobExecution"}
