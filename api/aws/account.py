@@ -40,7 +40,9 @@ async def describe_endpoint(call: AwsCall[EndpointInput]) -> EndpointOutput:
 async def describe_events(call: AwsCall[NothingInput]) -> EventsOutput:
     found = await call.store.read(event_configurations.get)
     return EventsOutput(
-        event_configurations={kind: Configuration(enabled=on) for kind, on in found.enabled.items()},
+        event_configurations={
+            kind: Configuration.model_validate({"Enabled": on}) for kind, on in found.enabled.items()
+        },
         creation_date=found.created_at,
         last_modified_date=found.last_modified_at,
     )

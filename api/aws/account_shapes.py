@@ -28,7 +28,7 @@ class EndpointOutput(Output):
 class Configuration(BaseModel):
     """Whether a kind of event is published; its member alone is capitalised."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_pascal, validate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_pascal)
 
     enabled: bool = False
 

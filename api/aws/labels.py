@@ -13,7 +13,7 @@ from domain import tags
 class Tag(BaseModel):
     """A key and what it says; without a value that is the empty string."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_pascal, validate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_pascal)
 
     key: str
     value: str = ""

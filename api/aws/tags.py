@@ -24,7 +24,7 @@ async def untag(call: AwsCall[UntagInput]) -> Empty:
 
 async def page(call: AwsCall[ListTagsInput]) -> TagList:
     found = await call.store.read(tags.page, _resource(call), next_token=call.given.next_token)
-    shown = tuple(labels.Tag(key=key, value=value) for key, value in found.items)
+    shown = tuple(labels.Tag.model_validate({"Key": key, "Value": value}) for key, value in found.items)
     return TagList(tags=shown, next_token=found.next_token)
 
 
