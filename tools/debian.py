@@ -22,6 +22,8 @@ NEEDS = (
     Need("mosquitto", "mosquitto", "the external broker of the contract suite and the benchmark"),
     Need("strace", "strace", "proof that a commit reaches the disk before its answer leaves"),
     Need("faketime", "faketime", "clocks that are set while a server runs"),
+    Need("node", "nodejs", "AWS's device SDK for Node against both brokers"),
+    Need("npm", "npm", "the package of that SDK"),
 )
 
 #: Where daemons live; not on every user's PATH.

@@ -16,6 +16,7 @@ from typing import NamedTuple, NoReturn
 
 import debian
 import environment
+import node_sdk
 from environment import BIN, PYTHON, ROOT
 from words import SetupFailed, say
 
@@ -79,6 +80,7 @@ def setup(_arguments: list[str]) -> int:
     """Create the environment and stop there."""
     environment.ready()
     debian.ready()
+    node_sdk.ready()
     return 0
 
 
@@ -88,7 +90,8 @@ SIDE_BY_SIDE = ("--numprocesses=auto", "--dist=loadfile", "--no-loadscope-reorde
 
 def test(arguments: list[str]) -> int:
     """Run everything side by side; what is asked for by name runs alone, so that ``--pdb`` works."""
-    return module("pytest", *(() if arguments else SIDE_BY_SIDE), system_packages=True)(arguments)
+    setup([])
+    return module("pytest", *(() if arguments else SIDE_BY_SIDE))(arguments)
 
 
 def soak(arguments: list[str]) -> int:
