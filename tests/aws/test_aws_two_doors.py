@@ -137,3 +137,25 @@ async def test_v17_v18_a_canceled_job_may_be_finished_unless_by_force(stage):
     assert (code, status) == ("InvalidStateTransitionException", 409)
     execution = (await stage.iot("describe_job_execution", jobId="forced", thingName="t1"))["execution"]
     assert (execution["status"], execution["forceCanceled"]) == ("CANCELED", True)
+
+
+async def test_of_two_writers_at_two_doors_that_expect_the_same_version_one_wins(stage):
+    await stage.job("j")
+
+    async def by_http(said):
+        try:
+            await stage.ask("update_job_execution", jobId="j", **said)
+        except stage.data.exceptions.InvalidStateTransitionException:
+            return "rejected"
+        return "accepted"
+
+    for version in range(1, 16):
+        said = {"status": "IN_PROGRESS", "expectedVersion": version}
+        (by_mqtt, answer), other = await asyncio.gather(stage.thing.ask("j/update", said), by_http(said))
+        assert {by_mqtt, other} == {"accepted", "rejected"}
+        if by_mqtt == "rejected":
+            assert (answer["code"], answer["executionState"]["versionNumber"]) == (
+                "VersionMismatch",
+                version + 1,
+            )
+    assert (await stage.ask("describe_job_execution", jobId="j"))["execution"]["versionNumber"] == 16
