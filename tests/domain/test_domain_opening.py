@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from domain.opening import Hold, Opening, closes_at, opening, zone_named
+from domain.opening import Hold, Opening, closes_at, opening, openings_ahead, zone_named
 from domain.schedule import SchedulingConfig
 
 MINUTE = timedelta(minutes=1)
@@ -221,3 +221,32 @@ def test_an_answer_that_is_remembered_is_the_one_that_would_be_given():
 
 def test_utc_is_the_zone_that_no_name_means():
     assert zone_named("") is zone_named("UTC") is UTC
+
+
+def test_the_next_windows_begin_with_the_start_and_pass_over_blackouts_up_to_the_end():
+    windows = [{"startTime": "cron(0 2 * * ? *)", "durationInMinutes": 60}]
+    said = {
+        "startTime": "2024-06-11 02:00",
+        "endTime": "2024-06-15 02:00",
+        "maintenanceWindows": windows,
+        "blackoutDates": ["2024-06-13"],
+    }
+    now = datetime(2024, 6, 10, 6, 13, tzinfo=UTC)
+
+    def ahead(most, **more):
+        return [f"{at:%d}" for at in openings_ahead(schedule(**{**said, **more}), now, most=most)]
+
+    assert ahead(7) == ["11", "12", "14"]
+    assert ahead(2) == ["11", "12"]
+    assert ahead(3, startTime=None, endTime=None) == ["11", "12", "14"]
+    assert ahead(7, maintenanceWindows=[]) == []
+    # What no window ever comes out of is not looked for for ever.
+    assert ahead(1, startTime=None, endTime=None, blackoutDates=["2024-01-01/2099-01-01"]) == []
+
+
+def test_the_next_windows_are_in_the_zone_that_the_schedule_names():
+    windows = [{"startTime": "cron(0 2 * * ? *)", "durationInMinutes": 60}]
+    now = datetime(2024, 6, 10, 6, 13, tzinfo=UTC)
+    for zone, hour in (("UTC", 2), ("Europe/Berlin", 0), ("thing", 2)):
+        (opens_at,) = openings_ahead(schedule(maintenanceWindows=windows, timeZone=zone), now, most=1)
+        assert opens_at.astimezone(UTC).hour == hour

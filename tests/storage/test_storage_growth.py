@@ -15,19 +15,23 @@ from domain.job import JobStatus, TargetSelection
 from storage import (
     agenda,
     departures,
+    descriptions,
     events,
+    execution_lists,
     executions,
     groups,
     jobs,
     marks,
     members,
     rollouts,
+    summaries,
     sweeps,
     templates,
     things,
     tokens,
 )  # fmt: skip
 from storage.departures import Departure, Kind
+from storage.summaries import Asked
 
 SMALL, LARGE = 200, 2000
 
@@ -62,7 +66,9 @@ class Crowd(SyncStore):
         for thing in many[: size // 2]:
             self.ask(thing, "ended/update", {"status": "SUCCEEDED"})
         for number in range(size // 10):
-            self.create(f"j{number}", f"other{number}", document=json.dumps({"n": number}))
+            space = "edge" if number < 15 else None
+            document = json.dumps({"n": number})
+            self.create(f"j{number}", f"other{number}", document=document, namespace_id=space)
             self.do(templates.create, template_id=f"x{number}", document="{}", description="", at=self.now)
             self.group(f"g{number}", f"other{number}")
         self.tell_all()
@@ -130,6 +136,11 @@ WALKS: dict[str, Callable[[Crowd], Any]] = {
     "jobs, by a selection few have": lambda s: s.middle(
         jobs.page, target_selection=TargetSelection.CONTINUOUS
     ),
+    "jobs as the contract lists them": lambda s: s.middle(summaries.page, Asked()),
+    "jobs, of a group": lambda s: s.middle(summaries.page, Asked(group_name="half")),
+    "jobs, of a namespace": lambda s: s.middle(summaries.page, Asked(namespace_id="edge")),
+    "a job is described": lambda s: s.do(descriptions.describe, "following"),
+    "executions of one job on a thing": lambda s: s.middle(execution_lists.on_thing, "t3", job_id="wide"),
     "a job is made": lambda s: s.create("new", "t3", "t4", "newcomer"),
     "a job is made for a group": lambda s: s.create("newer", "thinggroup/few"),
     "a job gives each thing its own document": lambda s: (
