@@ -71,7 +71,7 @@ class Walk:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.http, self.mqtt = _free(), _free()
+        self.http, self.mqtt, self.mqtts = _free(), _free(), _free()
         self._background: list[subprocess.Popen[bytes]] = []
         self._wires: dict[str, Wire] = {}
         (folder / ".venv").symlink_to(sys.prefix)
@@ -135,7 +135,7 @@ class Walk:
     def _here(self, command: str) -> str:
         command = command.replace("127.0.0.1:8080", f"127.0.0.1:{self.http}")
         command = re.sub(r"\bthingjobs (agent|fleet)\b", rf"thingjobs \1 --port {self.mqtt}", command)
-        command = command.replace("-p 1883", f"-p {self.mqtt}")
+        command = command.replace("-p 1883", f"-p {self.mqtt}").replace(" 8883 ", f" {self.mqtts} ")
         return re.sub(r"^make ", f"make -s -C {ROOT} ", command)
 
     def _environment(self) -> dict[str, str]:
@@ -144,7 +144,7 @@ class Walk:
             "THINGJOBS_DATA_DIR": str(self.folder / "data"),
             "THINGJOBS_HTTP_PORT": str(self.http),
             "THINGJOBS_MQTT_PORT": str(self.mqtt),
-            "THINGJOBS_MQTTS_PORT": "0",
+            "THINGJOBS_MQTTS_PORT": str(self.mqtts),
             "THINGJOBS_URL": f"http://127.0.0.1:{self.http}",
         }
 
