@@ -9,7 +9,18 @@ from aiohttp.hdrs import METH_GET as GET
 from aiohttp.hdrs import METH_POST as POST
 from aiohttp.hdrs import METH_PUT as PUT
 
-from api import artifacts, certificates, executions, groups, jobs, keys, operations, templates, things
+from api import (
+    artifacts,
+    certificates,
+    event_configurations,
+    executions,
+    groups,
+    jobs,
+    keys,
+    operations,
+    templates,
+    things,
+)
 from api.job_routes import OURS
 from api.route import CONFLICT, INVALID, LISTS_LIMIT, Route
 
@@ -283,6 +294,25 @@ KEYS: Final = (
     ),
 )
 
+EVENTS: Final = (
+    Route(
+        GET,
+        "/event-configurations",
+        "getEventConfigurations",
+        event_configurations.get,
+        summary="Which lifecycle events are published over MQTT",
+        errors=INVALID,
+    ),
+    Route(
+        PUT,
+        "/event-configurations",
+        "putEventConfigurations",
+        event_configurations.put,
+        summary="Switch lifecycle events on and off; nothing is published of the time they were off",
+        errors=INVALID,
+    ),
+)
+
 SERVER: Final = (
     Route(GET, "/", "about", operations.about, summary="What this is and where to go on", errors=INVALID),
     Route(GET, "/healthz", "isAlive", operations.alive, summary="Whether the process lives", errors=INVALID),
@@ -305,5 +335,6 @@ ROUTES: Final = (
     *GROUPS,
     *ARTIFACTS,
     *KEYS,
+    *EVENTS,
     *SERVER,
 )
