@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field
 
 from api.fields import Text, ThingName, Time
 from api.shapes import Answer, Request
@@ -34,12 +34,6 @@ class CreateAccessKey(Request):
     role: Role
     thing_name: ThingName | None = None
     description: Text | None = None
-
-    @model_validator(mode="after")
-    def _device_has_a_thing(self) -> Self:
-        if (self.role is Role.DEVICE) != (self.thing_name is not None):
-            raise ValueError("thingName is required with the role DEVICE, and goes with no other")
-        return self
 
 
 class AccessKeyCreated(Answer):
