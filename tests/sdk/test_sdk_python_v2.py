@@ -1,6 +1,7 @@
 """awsiotsdk's two jobs clients against both brokers: MQTT 3.1.1 and 5, by password and by certificate."""
 
 import asyncio
+import json
 from datetime import datetime
 from typing import Any
 
@@ -12,18 +13,21 @@ from site_under_test import Site
 
 from storage import jobs
 
+#: As large as a document may be, less a little.
+DOCUMENT = {"operation": "test", "n": [1, 2.5, "ü"], "pad": "x" * 32_000}
+
 
 async def test_a_job_from_notify_to_success(site: Site, new_device: NewDevice, client: str, way: Way):
     device = await new_device(client, way, "t1")
     await device.listen()
     pending = await device.pending()
     assert (pending.in_progress_jobs, pending.queued_jobs) == ([], [])
-    await site.whole.job("j", "t1", document='{"operation":"test","n":[1,2.5]}')
+    await site.whole.job("j", "t1", document=json.dumps(DOCUMENT))
     (summary,) = (await heard(device.notified)).jobs["QUEUED"]
     assert (summary.job_id, summary.version_number) == ("j", 1)
     first = (await heard(device.next_changed)).execution
     assert (first.job_id, first.thing_name, first.status, first.version_number) == ("j", "t1", "QUEUED", 1)
-    assert first.job_document == {"operation": "test", "n": [1, 2.5]}
+    assert first.job_document == DOCUMENT
 
     begun = (await device.start_next(status_details={"phase": "begin"})).execution
     assert (begun.job_id, begun.status, begun.version_number) == ("j", "IN_PROGRESS", 2)

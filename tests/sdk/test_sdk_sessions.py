@@ -69,6 +69,18 @@ async def test_a_clean_session_starts_with_nothing(site: Site, new_wire: NewWire
     assert not await again.open()
 
 
+@pytest.mark.parametrize("way", OVER_PLAIN, ids=str)
+async def test_who_comes_with_the_same_client_id_takes_the_place(
+    site: Site, new_wire: NewWire, new_device: NewDevice, way: Way
+):
+    first = new_wire("t1", way)
+    await first.open()
+    second = await new_device("v1", way, "t1")
+    await heard(first.interrupted)
+    await first.close()
+    assert (await second.start_next()).execution is None
+
+
 @in_pairs
 async def test_after_a_cut_the_sdk_comes_back_to_its_session(
     site: Site, new_wire: NewWire, client: str, way: Way
