@@ -197,8 +197,8 @@ ThingQuery = Annotated[
             "type": "string",
             "maxLength": query.MAX_LENGTH,
             "format": "thing-query",
-            "description": "Terms over thingName, attributes.NAME and connectivity.connected, at most "
-            f"{query.MAX_TERMS}; joined by AND (which may be left out), OR, NOT, - and parentheses",
+            "description": "Terms over thingName, thingTypeName, attributes.NAME and connectivity.connected, "
+            f"at most {query.MAX_TERMS}; joined by AND (which may be left out), OR, NOT, - and parentheses",
         }
     ),
 ]

@@ -161,6 +161,7 @@ class ThingView(Answer):
     thing_name: str
     thing_arn: str
     thing_id: str
+    thing_type_name: Annotated[str | None, Field(description="As the AWS dialect has given it")]
     attributes: dict[str, str]
     time_zone: str | None
     version: int

@@ -127,6 +127,7 @@ def thing_view(thing: Thing, arns: Arns, *, at: datetime) -> ThingView:
         thing_name=thing.thing_name,
         thing_arn=arns.thing(thing.thing_name),
         thing_id=thing.thing_id,
+        thing_type_name=thing.thing_type,
         attributes=dict(thing.attributes),
         time_zone=thing.time_zone,
         version=thing.version,

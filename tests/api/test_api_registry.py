@@ -19,6 +19,7 @@ def test_create_thing_then_get_it(door):
         "thingName": "t:1",
         "thingArn": f"{ARN}:thing/t:1",
         "thingId": made.body["thingId"],
+        "thingTypeName": None,
         "attributes": {"site": "a/b"},
         "timeZone": "Europe/Berlin",
         "version": 1,

@@ -140,6 +140,16 @@ def test_a_name_that_no_thing_can_have(shared_site, call):
     assert BAD_NAME in message
 
 
+def test_our_own_api_shows_and_asks_for_the_type(shared_site, fleet):
+    kind, name = fleet.name("pump"), fleet.name("t")
+    shared_site.iot.create_thing_type(thingTypeName=kind)
+    shared_site.iot.create_thing(thingName=name, thingTypeName=kind)
+    door = shared_site.door
+    assert door.ok("GET", f"/things/{name}")["thing"]["thingTypeName"] == kind
+    (found,) = door.ok("GET", f"/things?query=thingTypeName:{kind}")["things"]
+    assert found["thingName"] == name
+
+
 # --- update ---
 
 
