@@ -2,11 +2,13 @@
 
 import json
 
+import boto3
 import pytest
 from asking import body, refused
 from aws_configs import CONFIGS, RATE
 from aws_fleet import DOCUMENT, Fleet
-from aws_site import arn
+from aws_site import REGION, arn
+from botocore.exceptions import ConnectionClosedError
 
 from storage import tags
 
@@ -173,6 +175,36 @@ def test_a_call_that_an_sdk_sends_again_gets_the_answer_it_has_not_heard(fleet):
     assert send({"amz-sdk-invocation-id": "x" * 49})[:2] == taken
     path = f"/aws/iot/jobs/{fleet.name('k')}"
     assert send({"amz-sdk-invocation-id": "one"})[0] == 200
+
+
+def test_boto3_itself_goes_on_after_an_answer_that_was_lost(fleet):
+    site, attempts = fleet.site, []
+    client = boto3.session.Session().client(
+        "iot",
+        endpoint_url=f"{site.url}/aws/iot",
+        region_name=REGION,
+        aws_access_key_id=site.keys.key_id,
+        aws_secret_access_key=site.keys.secret,
+    )
+
+    def lose(request, **_):
+        attempts.append(request.headers["amz-sdk-invocation-id"])
+        if len(attempts) > 1:
+            return
+        target = request.url.removeprefix(site.url)
+        headers = {
+            name: value if isinstance(value, str) else value.decode()
+            for name, value in request.headers.items()
+        }
+        assert site.send(request.method, target, request.body, headers)[0] == 200
+        raise ConnectionClosedError(endpoint_url=request.url)
+
+    client.meta.events.register("before-send.iot.CreateJob", lose)
+    job = fleet.name("j")
+    answer = client.create_job(jobId=job, targets=fleet.things("t"), document="{}")
+    client.close()
+    assert (answer["jobId"], answer["ResponseMetadata"]["RetryAttempts"]) == (job, 1)
+    assert (len(attempts), len(set(attempts))) == (2, 1)
 
 
 def test_boto3_tells_its_calls_apart(fleet):
