@@ -10,23 +10,29 @@ import pytest
 from sqlalchemy import event
 from sync_store import AUTO, SyncStore, names
 
+from domain.errors import Conflict
 from domain.execution import Status
 from domain.job import JobStatus, TargetSelection
+from domain.registry import AWS_LIMITS
 from storage import (
     agenda,
+    billing_groups,
     departures,
     descriptions,
     events,
     execution_lists,
     executions,
     groups,
+    hierarchy,
     jobs,
     marks,
     members,
+    places,
     rollouts,
     summaries,
     sweeps,
     templates,
+    thing_types,
     things,
     tokens,
 )  # fmt: skip
@@ -71,6 +77,12 @@ class Crowd(SyncStore):
             self.create(f"j{number}", f"other{number}", document=document, namespace_id=space)
             self.do(templates.create, template_id=f"x{number}", document="{}", description="", at=self.now)
             self.group(f"g{number}", f"other{number}")
+        self.do(thing_types.create, "pump", at=self.now)
+        self.do(billing_groups.create, "plant", at=self.now)
+        for thing in many[10:25]:
+            self.do(things.update, thing, thing_type="pump", at=self.now)
+            self.do(billing_groups.put, thing, "plant")
+        self.group("inside", parent="few")
         self.tell_all()
         self.token = self.do(tokens.issue, "t5", at=self.now)
         self.ask("t1", "wide/update", {"status": "IN_PROGRESS", "stepTimeoutInMinutes": 5})
@@ -160,6 +172,15 @@ WALKS: dict[str, Callable[[Crowd], Any]] = {
     "a thing is shown": lambda s: s.do(things.get, "t3"),
     "things": lambda s: s.middle(things.page),
     "things, by prefix": lambda s: s.middle(things.page, name_prefix="t1"),
+    "things, by type": lambda s: s.middle(things.page, thing_type="pump"),
+    "things, by billing group": lambda s: s.middle(billing_groups.members, "plant"),
+    "a type is not deleted": lambda s: keep_type(s, "pump"),
+    "a billing group is deleted": lambda s: s.do(billing_groups.delete, "plant"),
+    "groups inside one": lambda s: s.middle(hierarchy.page, parent="few", recursive=True),
+    "the way down to a group": lambda s: s.do(hierarchy.placed, "inside"),
+    "a thing changes places": lambda s: s.do(
+        places.change, "t7", into=["g5"], out_of=["few"], limits=AWS_LIMITS, policy=AUTO, at=s.now
+    ),
     "a thing is changed": lambda s: s.do(things.update, "t3", attributes={"a": "b"}, at=s.now),
     "a thing is deleted": lambda s: s.do(things.delete, "t99", at=s.now),
     "groups": lambda s: s.middle(groups.page),
@@ -175,6 +196,13 @@ WALKS: dict[str, Callable[[Crowd], Any]] = {
     "templates": lambda s: s.middle(templates.page),
     "a piece of a rollout": lambda s: s.do(rollouts.release, s.job_key("waits"), limit=20, at=s.now),
 }
+
+
+def keep_type(store: Crowd, name: str) -> None:
+    """Try to delete a type that things have."""
+    store.do(thing_types.deprecate, name, at=store.now)
+    with pytest.raises(Conflict, match="is still that of the thing"):
+        store.do(thing_types.delete, name)
 
 
 def depart(store: Crowd, kind: Kind, key: int) -> None:
