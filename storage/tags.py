@@ -12,14 +12,15 @@ from domain.errors import InvalidRequest, LimitExceeded, NotFound
 from storage.lists import bound, texts
 from storage.pages import Page, cut, size, start
 
-#: What can have tags, and where it is.
-_KINDS: Final[Mapping[str, tuple[str, str]]] = {
-    "billinggroup": ("billing_groups", "name"),
-    "job": ("jobs", "job_id"),
-    "jobtemplate": ("templates", "template_id"),
-    "policy": ("policies", "name"),
-    "thinggroup": ("thing_groups", "name"),
-    "thingtype": ("thing_types", "name"),
+#: What can have tags, and where it is found by its name.
+_KINDS: Final[Mapping[str, str]] = {
+    "billinggroup": "billing_groups WHERE name = :name",
+    "job": "jobs WHERE job_id = :name",
+    "jobtemplate": "templates WHERE template_id = :name",
+    "policy": "policies WHERE name = :name",
+    # One that is being deleted has lost its tags already.
+    "thinggroup": "thing_groups WHERE name = :name AND sweep = ''",
+    "thingtype": "thing_types WHERE name = :name",
 }
 
 
@@ -28,8 +29,7 @@ def require(connection: Connection, resource: str) -> None:
     kind, _, name = resource.partition("/")
     if kind not in _KINDS:
         raise InvalidRequest(f"resource {resource[:128]!r}: only {', '.join(sorted(_KINDS))} have tags")
-    table, column = _KINDS[kind]
-    known = text(f"SELECT 1 FROM {table} WHERE {column} = :name LIMIT 1")
+    known = text(f"SELECT 1 FROM {_KINDS[kind]} LIMIT 1")
     if connection.execute(known, {"name": name}).scalar() is None:
         raise NotFound(f"There is no {resource}")
 

@@ -5,7 +5,7 @@ from sync_store import SyncStore
 
 from domain.errors import InvalidRequest, LimitExceeded, NotFound
 from domain.tags import gathered
-from storage import billing_groups, tags, templates, thing_types
+from storage import billing_groups, groups, tags, templates, thing_types
 
 
 def test_tags_are_put_on_one_resource_and_listed_by_key(store: SyncStore) -> None:
@@ -103,6 +103,13 @@ def test_only_what_is_there_can_be_labelled(store: SyncStore, resource: str) -> 
     store.do(tags.label, resource, {"a": "1", "b": "2"})
     store.do(tags.unlabel, resource, ["a"])
     assert store.do(tags.page, resource).items == (("b", "2"),)
+
+
+@pytest.mark.usefixtures("small")
+def test_a_group_that_is_being_deleted_gets_no_tags_that_the_next_would_have(followed: SyncStore) -> None:
+    followed.do(groups.delete, "g", at=followed.now)
+    with pytest.raises(NotFound):
+        followed.do(tags.label, "thinggroup/g", {"a": "1"})
 
 
 @pytest.mark.parametrize("resource", ["thing/t", "cert/1", "x"])
