@@ -1,10 +1,14 @@
 """The shipped Mosquitto configuration: what its rights let through, tried on a real server."""
 
+import re
+from collections import defaultdict
+
 import pytest
 from devices import Device, Gone, Refused
 from doors import EchoDoor, RecordingDoor
-from mosquitto_server import DISPATCHER, SHIPPED, secret, shipped_acl
+from mosquitto_server import DISPATCHER, MONITOR, SHIPPED, secret, shipped_acl
 
+from domain.access_keys import is_key_id
 from domain.names import THING_PATTERN
 from domain.topics import Operation, Topics
 
@@ -118,18 +122,55 @@ async def test_a_packet_above_the_limit_ends_the_connection(server):
 
 
 def test_the_rights_name_exactly_the_requests_of_the_topic_schema():
-    rights = [line.split() for line in shipped_acl().splitlines() if line and not line.startswith("#")]
-    heard = {topic for kind, *rest in rights if kind == "topic" for right, topic in [rest] if right == "read"}
-    asked = {
-        topic for kind, *rest in rights if kind == "pattern" for right, topic in [rest] if right == "write"
+    rights = rights_of_all()
+    assert rights[DISPATCHER]["read"] == set(TOPICS.request_filters())
+    assert rights["%u"]["write"] == {each.replace("+", "%u", 1) for each in TOPICS.request_filters()}
+
+
+def test_events_are_written_by_the_dispatcher_and_read_by_monitors_alone():
+    may = {
+        (user, right)
+        for user, rights in rights_of_all().items()
+        for right, topics in rights.items()
+        for topic in topics
+        if topic.startswith(TOPICS.events)
     }
-    assert heard == set(TOPICS.request_filters())
-    assert asked == {each.replace("+", "%u", 1) for each in TOPICS.request_filters()}
+    assert may == {(DISPATCHER, "write"), (MONITOR, "read")}
+    assert dict(rights_of_all()[MONITOR]) == {"read": {f"{TOPICS.events}/#"}}
+    assert re.fullmatch(THING_PATTERN, MONITOR) is None
+    assert not is_key_id(MONITOR)
+
+
+async def test_a_monitor_hears_events_and_cannot_make_any(server, link):
+    await link.start(RecordingDoor())
+    topic = f"{TOPICS.events}/job/j/completed"
+    async with device(server, MONITOR) as monitor, device(server, ALICE) as alice:
+        await monitor.subscribe("#", "$aws/#")
+        await alice.subscribe("#", "$aws/#", topic)
+        for forger in (monitor, alice):
+            await forger.publish(topic, b"forged")
+        await link.publish(TOPICS.notify(ALICE), b"note")
+        await link.publish(topic, b"real")
+        assert [(await alice.next()).payload, (await monitor.next()).payload] == [b"note", b"real"]
+        await link.publish(TOPICS.notify(ALICE), b"last")
+        assert (await alice.next()).payload == b"last"
+
+
+def rights_of_all():
+    """Return what each user may read and write; ``%u`` is any thing."""
+    found, user = defaultdict(lambda: defaultdict(set)), ""
+    for line in shipped_acl().splitlines():
+        match line.split():
+            case ["user", name]:
+                user = name
+            case ["topic", right, topic]:
+                found[user][right].add(topic)
+            case ["pattern", right, topic]:
+                found["%u"][right].add(topic)
+    return found
 
 
 def test_no_thing_can_have_the_name_of_the_dispatcher():
-    import re
-
     assert f"user {DISPATCHER}\n" in shipped_acl()
     assert re.fullmatch(THING_PATTERN, DISPATCHER) is None
 

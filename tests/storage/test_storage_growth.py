@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lifecycle_reader import switch
 from sqlalchemy import event
 from sync_store import AUTO, SyncStore, names
 
@@ -25,6 +26,7 @@ from storage import (
     groups,
     hierarchy,
     jobs,
+    lifecycle,
     marks,
     members,
     places,
@@ -49,7 +51,7 @@ WORK_LISTS = (
 )  # fmt: skip
 TABLES = (
     "executions", "execution_events", "things", "jobs", "job_targets", "group_members", "thing_groups",
-    "waiting", "tokens", "templates", "job_values",
+    "waiting", "tokens", "templates", "job_values", "lifecycle_notes",
 )  # fmt: skip
 
 
@@ -91,6 +93,12 @@ class Crowd(SyncStore):
         while self.tell():
             pass
 
+    def publish(self) -> None:
+        """Publish a few lifecycle events out of the middle of the log."""
+        due = self.do(lifecycle.due, after=self.size * 17 // 10, limit=20)
+        assert due.items
+        self.do(lifecycle.settle, due.items, due.position)
+
     def middle(self, verb: Callable, *args: Any, **filters: Any) -> None:
         """Read the first page and the one after it."""
         token = self.do(verb, *args, max_results=10, **filters).next_token
@@ -123,6 +131,8 @@ WALKS: dict[str, Callable[[Crowd], Any]] = {
     "a token is checked": lambda s: s.do(tokens.verify, s.token),
     "tokens were revoked": lambda s: (s.do(tokens.revoke, "t5", at=s.now), s.do(tokens.revoked_since, s.now)),
     "the feed goes on": lambda s: s.do(events.after, 50, limit=20),
+    "lifecycle events are published": lambda s: s.publish(),
+    "a small job is deleted, and that is told": lambda s: s.do(jobs.delete, "j4", force=True, at=s.now),
     "an execution is shown": lambda s: s.do(executions.get, "wide", "t3"),
     "executions of a job": lambda s: s.middle(executions.page_for_job, "wide"),
     "executions of a job, by status": lambda s: s.middle(
@@ -215,6 +225,11 @@ def depart(store: Crowd, kind: Kind, key: int) -> None:
 
 #: What a walk needs before it is looked at.
 BEFORE: dict[str, Callable[[Crowd], Any]] = {
+    "lifecycle events are published": lambda s: (
+        switch(s),
+        s.do(lambda c: c.exec_driver_sql("UPDATE positions SET position = 0")),
+    ),
+    "a small job is deleted, and that is told": switch,
     "a piece of a sweep": lambda s: s.do(sweep_later, s.job_key("wide")),
     "a piece of a rollout": lambda s: (s.create("waits", "t1"), s.do(wait, s.job_key("waits"))),
     "a piece of a group that goes": lambda s: (follow(s), mark(s, "thing_groups", "DELETE")),
