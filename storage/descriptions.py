@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import Connection, text
 
@@ -29,11 +31,12 @@ def describe(connection: Connection, job_id: str) -> Description:
     job = jobs.get(connection, job_id)
     key = jobs.key_of(connection, job_id)
     named = targets.of_job(connection, key)
-    goes_out = job.status in OPEN - {JobStatus.SCHEDULED} and _waits(connection, key)
+    goes_out = job.status in OPEN - {JobStatus.SCHEDULED}
+    left = _left(connection, key, named) if goes_out else frozenset()
     return Description(
         job=job,
         targets=tuple(_target(each) for each in named),
-        processing=tuple(_target(each) for each in named if goes_out and _is_left(connection, key, each)),
+        processing=tuple(_target(each) for each in named if each in left),
     )
 
 
@@ -43,22 +46,33 @@ def _target(named: Resolved) -> Target:
 
 
 #: Who waits for a first execution; retries owed are no part of the rollout.
-_NEW = "w.job = :job AND w.attempt = 0"
+_NEW: Final = "w.job = :job AND w.attempt = 0"
 
 
-def _waits(connection: Connection, job_key: int) -> bool:
-    statement = text(f"SELECT 1 FROM waiting w WHERE {_NEW} LIMIT 1")
-    return connection.execute(statement, {"job": job_key}).first() is not None
-
-
-def _is_left(connection: Connection, job_key: int, named: Resolved) -> bool:
-    if named.thing is not None:
-        statement = f"SELECT 1 FROM waiting w WHERE {_NEW} AND w.thing = :thing"
-        return connection.execute(text(statement), {"job": job_key, "thing": named.thing}).first() is not None
+def _left(connection: Connection, job_key: int, named: Sequence[Resolved]) -> frozenset[Resolved]:
+    """Return those of a job's targets that cover a thing which waits."""
+    asked: dict[str, object] = {"job": job_key}
+    if connection.execute(text(f"SELECT 1 FROM waiting w WHERE {_NEW} LIMIT 1"), asked).first() is None:
+        return frozenset()
+    things = connection.execute(
+        text(
+            "SELECT x.thing FROM job_targets x CROSS JOIN waiting w WHERE x.job = :job AND NOT x.excluded "
+            f"AND w.thing = x.thing AND {_NEW}"
+        ),
+        asked,
+    )
+    waits = set(things.scalars())
     below = DESCENDANTS.format(roots=ints(connection, "groups"))
-    statement = (
+    one_waits = text(
         f"{below}SELECT 1 FROM waiting w WHERE {_NEW} AND EXISTS (SELECT 1 FROM group_members m "
         'WHERE m.thing = w.thing AND m."group" IN (SELECT b.id FROM below b)) LIMIT 1'
     )
-    asked = {"job": job_key, "groups": bound(connection, [named.group])}
-    return connection.execute(text(statement), asked).first() is not None
+    return frozenset(
+        each
+        for each in named
+        if each.thing in waits
+        or (
+            each.group is not None
+            and connection.execute(one_waits, {**asked, "groups": bound(connection, [each.group])}).first()
+        )
+    )

@@ -192,8 +192,13 @@ async def associate(call: AwsCall[AssociateInput]) -> JobNamed:
 
 
 _JOB: Final = "/jobs/{jobId}"
+#: A document as large as may be, each of its characters escaped, beside a hundred targets.
+MOST_BYTES: Final = 512 * 1024
 OPERATIONS: Final = (
-    Operation("CreateJob", "PUT", _JOB, create, errors=errors("IR RNF RAE LE TH SU"), role=Role.OPERATOR),
+    Operation(
+        "CreateJob", "PUT", _JOB, create,
+        errors=errors("IR RNF RAE LE TH SU"), role=Role.OPERATOR, limit=MOST_BYTES,
+    ),
     Operation("DescribeJob", "GET", _JOB, describe, errors=READS),
     Operation("GetJobDocument", "GET", f"{_JOB}/job-document", document, errors=READS),
     Operation("UpdateJob", "PATCH", _JOB, update, errors=READS, role=Role.OPERATOR),

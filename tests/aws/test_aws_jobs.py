@@ -140,6 +140,14 @@ def test_the_most_a_minute_may_stand_in_the_exponential_rate_and_is_shown_beside
     assert fleet.described(fleet.name("j"))["jobExecutionsRolloutConfig"] == RATE
 
 
+def test_a_document_may_be_as_large_as_it_may_be_however_it_is_escaped(fleet):
+    document = json.dumps({"a": "é" * 16_379}, ensure_ascii=False, separators=(",", ":")) + "\n"
+    assert len(document.encode()) == 32_767
+    names = [f"t{number:02}-{'x' * 110}" for number in range(100)]
+    job = fleet.job("j", *fleet.things(*names), document=document, description="é" * 2028)
+    assert fleet.iot.get_job_document(jobId=job)["document"] == document
+
+
 # --- the same id again ---
 
 
