@@ -52,37 +52,43 @@ class Threshold(asyncio.Protocol):
 
     async def _cross(self, plain: asyncio.Transport) -> None:
         connection = self._connection
+        secure = None
         try:
             context = await self._context()
-            secure = await connection.loop.start_tls(
-                plain,
-                self,
-                context,
-                server_side=True,
-                ssl_handshake_timeout=connection.limits.connect_deadline,
-                ssl_shutdown_timeout=connection.limits.flush,
-            )
+            # asyncio would wait for a handshake even where there is nobody left to make it with.
+            if not plain.is_closing():
+                secure = await self._handshake(plain, context)
         except (OSError, Unavailable) as error:
             log.info("TLS handshake failed", address=connection.address, reason=_reason(error))
-            secure = None
-        if secure is None or self._lost or not connection.open:
+        shown = None if secure is None else _shown(secure)
+        if secure is None or shown is None or self._lost or not connection.open:
             plain.abort()
             self.connection_lost(None)
             return
-        shown = _shown(secure)
         secure.set_protocol(connection)
         connection.secured(secure, certificate_id=shown)
         for data in self._early:
             connection.data_received(data)
 
+    async def _handshake(self, plain: asyncio.Transport, context: SSLContext) -> asyncio.Transport | None:
+        return await self._connection.loop.start_tls(
+            plain,
+            self,
+            context,
+            server_side=True,
+            ssl_handshake_timeout=self._connection.limits.connect_deadline,
+            ssl_shutdown_timeout=self._connection.limits.flush,
+        )
 
-def _shown(secure: asyncio.Transport) -> str:
-    """Return the id of the certificate the client has shown, and proved to have the key of."""
+
+def _shown(secure: asyncio.Transport) -> str | None:
+    """Return the id of the certificate the client has shown, and proved to have the key of.
+
+    None if the connection was lost with the last of the handshake.
+    """
     tls = secure.get_extra_info("ssl_object")
-    assert isinstance(tls, SSLObject)
-    certificate = tls.getpeercert(binary_form=True)
-    assert certificate is not None  # the context requires one
-    return hashlib.sha256(certificate).hexdigest()
+    certificate = tls.getpeercert(binary_form=True) if isinstance(tls, SSLObject) else None
+    return None if certificate is None else hashlib.sha256(certificate).hexdigest()
 
 
 def _reason(error: Exception) -> str:
