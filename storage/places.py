@@ -34,12 +34,13 @@ def change(
     key = thing_keys(connection, [thing_name]).get(thing_name)
     if key is None:
         raise NotFound(f"There is no thing {thing_name}")
-    leaving = {groups.key_of(connection, name) for name in out_of}
+    left = sorted(set(out_of) - set(into))
+    leaving = {groups.key_of(connection, name) for name in left}
     for name in into:
         _refuse(connection, key, name, leaving, limits)
         # First in, then out: a job that targets both groups never sees the thing without one.
         groups.add(connection, name, [thing_name], policy=policy, at=at)
-    for name in sorted(set(out_of) - set(into)):
+    for name in left:
         groups.remove(connection, name, [thing_name], at=at)
 
 
