@@ -226,3 +226,31 @@ def test_what_is_printed_is_toml_and_masks_secrets(tmp_path):
     assert KEY not in repr(settings)
     file = write(tmp_path / "again.toml", "\n".join(line for line in text.splitlines() if "*" not in line))
     assert load(config=file).data_dir == settings.data_dir
+
+
+def test_the_listener_for_certificates_has_the_port_of_aws_unless_ports_are_free():
+    assert load().secure_port == 8883
+    assert load(mqtt_port=0).secure_port == 0
+    assert load(mqtt_port=0, mqtts_port=9999).secure_port == 9999
+
+
+@pytest.mark.parametrize("given", ["tls_cert_file", "tls_key_file"])
+def test_a_certificate_and_its_key_need_each_other(given, tmp_path):
+    with pytest.raises(UsageRefused, match="need each other"):
+        load(**{given: tmp_path / "file"})
+
+
+def test_names_are_for_certificates_of_our_own_making(tmp_path):
+    with pytest.raises(UsageRefused, match="THINGJOBS_TLS_NAMES"):
+        load(tls_cert_file=tmp_path / "a", tls_key_file=tmp_path / "b", tls_names="broker.example")
+
+
+@pytest.mark.parametrize("names", ["", "broker.example", "*.example,192.0.2.7,2001:db8::1"])
+def test_names_are_hosts_and_addresses(names):
+    assert load(tls_names=names).tls_names == names
+
+
+@pytest.mark.parametrize("names", ["a b", "a,,b", ",a", "bücher", "https://a"])
+def test_what_is_no_name_is_refused(names):
+    with pytest.raises(UsageRefused, match="THINGJOBS_TLS_NAMES"):
+        load(tls_names=names)
