@@ -95,6 +95,11 @@ class Topics:
             case _:
                 raise InvalidTopic(f"topic {topic[:256]!r} names no operation on jobs")
 
+    def asks_what_is_next(self, topic: str) -> bool:
+        """Return whether the answer to this request tells a thing what it has to do."""
+        found = self.segments(topic)
+        return found is not None and found[1] in (["get"], ["start-next"], [NEXT, "get"])
+
     def segments(self, topic: str) -> tuple[str, list[str]] | None:
         """Return the thing and the segments after ``jobs/``, or None for a topic that is not ours."""
         if not topic.startswith(f"{self.root}/"):

@@ -162,6 +162,8 @@ class Connection(Line):
             raise ProtocolError("PUBLISH to be retained: not offered here", Reason.NO_RETAIN)
         if not may_publish(self._house.topics, session.thing_name, publish.topic):
             raise ProtocolError(f"may not publish to {publish.topic[:256]!r}", Reason.NOT_AUTHORIZED)
+        if session.greeting.planned and self._house.topics.asks_what_is_next(publish.topic):
+            session.greeting.spare()
         self._intake.take(publish)
 
     def on_puback(self, session: Session, frame: Frame) -> None:

@@ -32,6 +32,8 @@ class Limits:
     sleeping_sessions: int = 10_000
     session_expiry: float = 24 * 3600.0
     take_over_pause: float = 1.0
+    #: How long who has subscribed has to ask by itself before it is told of work it has not begun.
+    greeting: float = 1.5
     #: What may wait for one who listens for lifecycle events: there are few, and each hears of all things.
     listener_messages: int = 10_000
     listener_bytes: int = 8 * 1024 * 1024

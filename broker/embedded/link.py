@@ -196,7 +196,7 @@ class EmbeddedLink:
             return
         topic = self.topics.notify_next(session.thing_name)
         if self._door is not None and any(matches(each, topic) for each in filters):
-            self._door.subscribed(session.thing_name)
+            session.greeting.plan(partial(self._door.subscribed, session.thing_name))
 
     def leave(self, connection: Connection) -> None:
         self._connections.discard(connection)

@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from typing import Final, NamedTuple, Protocol
 
+from broker.embedded.greeting import Greeting
 from broker.embedded.limits import Limits
 from broker.embedded.parting import Parting
 
@@ -57,6 +58,7 @@ class Session:
         self._grants: dict[str, int | None] = {}
         #: What is to be said for the device that vanished, while it may still come back.
         self.parting: Parting | None = None
+        self.greeting = Greeting(limits.greeting)
         self._unacknowledged: dict[int, Message] = {}
         # Of these, the ones an earlier connection was sent and this one was not yet.
         self._owed: dict[int, None] = {}
@@ -91,6 +93,8 @@ class Session:
         """Send now, or when the client has room. Raises ``Overflow`` if it never makes any."""
         if message.newest_only:
             self._drop_older(message.topic)
+            if message.topic.endswith("/notify-next"):
+                self.greeting.spare()
         self._waiting.append(message)
         self._waiting_bytes += len(message.payload)
         self._pump()
