@@ -9,6 +9,7 @@ from typing import Final
 
 from broker.embedded.listener import Secure
 from broker.trust import Trust
+from cli.endpoint_parts import endpoints_of
 from cli.settings import Settings
 from storage.authority import Authority
 from storage.signals import Signal
@@ -40,7 +41,7 @@ def _own_certificate(settings: Settings, authority: Authority, at: datetime) -> 
     """Return the server's certificate and its key. For an external broker ours is made to be copied."""
     if settings.tls_cert_file is not None and settings.tls_key_file is not None:
         return settings.tls_cert_file, settings.tls_key_file
-    public = [name for name in settings.tls_names.split(",") if name]
-    if settings.mqtts_host not in _ANYWHERE:
-        public.append(settings.mqtts_host)
-    return authority.for_server([*public, *_HERE], at=at)
+    # What DescribeEndpoint names must be in it; what X.509 has no letters for cannot.
+    public = [*settings.tls_names.split(","), endpoints_of(settings).mqtt, settings.mqtts_host]
+    names = [name for name in (*public, *_HERE) if name and name.isascii() and name not in _ANYWHERE]
+    return authority.for_server(names, at=at)

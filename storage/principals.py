@@ -88,15 +88,6 @@ def detach(connection: Connection, certificate_id: str, thing_name: str, *, at: 
     certificates.end_rights(connection, certificate, at=at)
 
 
-def are_there(connection: Connection, thing_name: str) -> bool:
-    """Return whether a thing has a certificate."""
-    found = connection.execute(
-        text("SELECT 1 FROM thing_principals WHERE thing = :thing LIMIT 1"),
-        {"thing": things.key_of(connection, thing_name)},
-    )
-    return found.first() is not None
-
-
 def of_thing(
     connection: Connection,
     thing_name: str,
