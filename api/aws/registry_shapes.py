@@ -1,4 +1,4 @@
-"""What several of the registry's shapes have in common: attributes, versions, names that are also ARNs."""
+"""What several of the registry's shapes have in common: attributes, versions, what is said of groups."""
 
 from __future__ import annotations
 
