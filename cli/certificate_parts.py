@@ -42,6 +42,12 @@ def _own_certificate(settings: Settings, authority: Authority, at: datetime) -> 
     if settings.tls_cert_file is not None and settings.tls_key_file is not None:
         return settings.tls_cert_file, settings.tls_key_file
     # What DescribeEndpoint names must be in it; what X.509 has no letters for cannot.
-    public = [*settings.tls_names.split(","), endpoints_of(settings).mqtt, settings.mqtts_host]
+    public = [*settings.tls_names.split(","), _without_port(endpoints_of(settings).mqtt), settings.mqtts_host]
     names = [name for name in (*public, *_HERE) if name and name.isascii() and name not in _ANYWHERE]
     return authority.for_server(names, at=at)
+
+
+def _without_port(endpoint: str) -> str:
+    host, colon, port = endpoint.rpartition(":")
+    # An address of IPv6 has more colons, and no brackets to tell a port by.
+    return host if colon and ":" not in host and port.isdecimal() else endpoint

@@ -46,6 +46,13 @@ certificates = Table(
     sqlite_autoincrement=True,
 )
 
+Index(
+    "ix_certificates_rights_ended_at",
+    certificates.c.rights_ended_at,
+    sqlite_where=text("rights_ended_at IS NOT NULL"),
+    postgresql_where=text("rights_ended_at IS NOT NULL"),
+)
+
 #: Which things a certificate is for.
 thing_principals = Table(
     "thing_principals",

@@ -22,6 +22,7 @@ HERE = {"localhost", "127.0.0.1", "::1"}
         ({"mqtts_host": "0.0.0.0"}, {socket.gethostname()}),
         ({"mqtts_host": "::", "tls_names": "a.example,192.0.2.7"}, {"a.example", "192.0.2.7"}),
         ({"mqtt_endpoint": "b.example"}, {"b.example"}),
+        ({"mqtt_endpoint": "b.example:443"}, {"b.example"}),
         ({"broker": "external", "broker_host": "c.example"}, {"c.example"}),
         ({"broker": "external", "broker_host": "bücher.example"}, set()),
     ],
