@@ -62,13 +62,16 @@ def existing(connection: Connection, job: NewJob, digest: str, *, by_token: bool
                 {"value": value},
             ).one_or_none()
         )
-        if row and (row.request_digest != digest or row.status == JobStatus.DELETION_IN_PROGRESS):
-            noun = "Job" if column == "job_id" else "A job with clientToken"
+        if not row:
+            continue
+        noun = "Job" if column == "job_id" else "A job with clientToken"
+        if row.status == JobStatus.DELETION_IN_PROGRESS:
+            raise AlreadyExists(f"{noun} {value} already exists and is being deleted")
+        if row.request_digest != digest:
             raise AlreadyExists(f"{noun} {value} already exists with other content")
-        if row and by_token and (row.client_token is None or row.client_token != job.client_token):
-            raise AlreadyExists(f"Job {row.job_id} already exists")
-        if row:
-            return str(row.job_id)
+        if by_token and (row.client_token is None or row.client_token != job.client_token):
+            raise AlreadyExists(f"{noun} {value} already exists")
+        return str(row.job_id)
     return None
 
 
