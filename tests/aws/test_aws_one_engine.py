@@ -178,3 +178,31 @@ def test_there_is_an_end_to_how_many_jobs_are_being_deleted(narrow, monkeypatch)
     narrow.tick()
     narrow.iot.delete_job(jobId=second, force=True)
     narrow.job("a", *things)
+
+
+# --- a server that cannot serve ---
+
+CALLS = {
+    "create_job": {"jobId": "j", "targets": [arn("thing/t")], "document": "{}"},
+    "describe_job": {"jobId": "j"},
+    "get_job_document": {"jobId": "j"},
+    "update_job": {"jobId": "j", "description": "d"},
+    "cancel_job": {"jobId": "j"},
+    "delete_job": {"jobId": "j"},
+    "list_jobs": {},
+    "associate_targets_with_job": {"jobId": "j", "targets": [arn("thing/t")]},
+    "list_job_executions_for_job": {"jobId": "j"},
+    "list_job_executions_for_thing": {"thingName": "t"},
+    "describe_job_execution": {"jobId": "j", "thingName": "t"},
+    "cancel_job_execution": {"jobId": "j", "thingName": "t"},
+    "delete_job_execution": {"jobId": "j", "thingName": "t", "executionNumber": 1},
+}
+
+
+def test_without_its_store_every_operation_says_that_it_may_be_tried_again(tmp_path):
+    with opened_site(tmp_path / "data", insecure=True) as site:
+        site.door.run(site.door.store.close())
+        for name, said in CALLS.items():
+            code, status, message = refused(getattr(site.iot, name), **said)
+            assert (code, status) == ("ServiceUnavailableException", 503), name
+            assert message == "the store is closed"
