@@ -37,8 +37,8 @@ def refuse_leaving(connection: Connection, quotas: Quotas) -> None:
 
 def _reaches(connection: Connection, condition: str, limit: int) -> bool:
     """Tell whether so many jobs are there, without counting more."""
-    some = text(f"SELECT count(*) FROM (SELECT 1 FROM jobs WHERE {condition} LIMIT :limit) some")
-    return int(connection.execute(some, {"limit": limit}).scalar_one()) >= limit
+    counted = text(f"SELECT count(*) FROM (SELECT 1 FROM jobs WHERE {condition} LIMIT :limit) counted")
+    return int(connection.execute(counted, {"limit": limit}).scalar_one()) >= limit
 
 
 def refuse_template(connection: Connection, quotas: Quotas) -> None:

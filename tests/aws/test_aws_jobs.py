@@ -119,7 +119,9 @@ def test_a_job_is_named_by_its_arn_as_well_in_any_partition(fleet):
         assert fleet.iot.list_job_executions_for_thing(thingName=named_thing, jobId=named)[
             "executionSummaries"
         ]
-    fleet.iot.create_job(jobId=arn(f"job/{job}x"), targets=[arn(f"thing/{fleet.name('t')}")], document="{}")
+    elsewhere = named_thing.replace(":aws:", ":aws-us-gov:")
+    fleet.iot.create_job(jobId=arn(f"job/{job}x"), targets=[elsewhere], document="{}")
+    assert fleet.described(f"{job}x")["targets"] == [named_thing]
     assert fleet.iot.cancel_job(jobId=arn(f"job/{job}x"))["jobId"] == f"{job}x"
     fleet.iot.delete_job(jobId=arn(f"job/{job}x"))
     for foreign in (
