@@ -18,6 +18,8 @@ from storage import access_keys
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
+#: One for all, with nothing of its own: each reads the models of the services anew, ten times a test's cost.
+SESSION = boto3.session.Session()
 
 
 def arn(resource: str) -> str:
@@ -44,7 +46,7 @@ class Site:
     def client(self, service: str, *, keys: Keys | None = None, url: str | None = None, **config: Any) -> Any:
         signing = keys or self.keys
         plane = {"iot": "/aws/iot", "iot-jobs-data": "/aws/iot-jobs-data"}[service]
-        return boto3.session.Session().client(
+        return SESSION.client(
             service,
             endpoint_url=url or self.url + plane,
             region_name=REGION,
