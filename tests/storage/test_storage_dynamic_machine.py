@@ -1,6 +1,7 @@
 """Dynamic groups at random: things and queries change in any order, while passes are under way."""
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from invariants import check, dynamic_groups_hold_whom_they_mean
 from sync_store import SyncStore
 
 from domain.errors import NotFound
-from storage import dynamic, groups, presence, things
+from storage import dynamic, groups, presence, thing_types, things
 from storage.presence import Contacts
 
 NAMES = st.sampled_from(["a1", "a2", "A3", "b1", "b2"])
@@ -23,6 +24,8 @@ QUERIES = st.sampled_from(
         "NOT attributes.v:x",
         "connectivity.connected:true OR thingName:b1",
         "thingName:a* -attributes.v:y",
+        "thingTypeName:PUMP",
+        "NOT thingTypeName:p* attributes.v:x",
     ]
 )
 
@@ -36,6 +39,8 @@ class Fleet(RuleBasedStateMachine):
     def empty(self) -> None:
         for group in ("g", "h"):
             self.store.do(groups.create, group, query="thingName:none", at=self.store.now)
+        for kind in ("pump", "valve"):
+            self.store.do(thing_types.create, kind, at=self.store.now)
         self.store.create("j", "thinggroup/g", continuous=True)
 
     @rule(name=NAMES, value=VALUES)
@@ -44,6 +49,11 @@ class Fleet(RuleBasedStateMachine):
             self.store.do(things.update, name, attributes={"v": value}, at=self.store.now)
         except NotFound:
             self.store.do(things.create, name, attributes={"v": value}, at=self.store.now)
+
+    @rule(name=NAMES, kind=st.sampled_from(["pump", "valve", None]))
+    def type(self, name: str, kind: str | None) -> None:
+        with suppress(NotFound):
+            self.store.do(things.update, name, thing_type=kind, untype=kind is None, at=self.store.now)
 
     @rule(name=NAMES)
     def delete(self, name: str) -> None:
