@@ -26,7 +26,7 @@ from api.aws.operation import READS, AwsCall, Operation, errors
 from api.aws.shapes import Empty
 from domain.details import status_details
 from domain.execution import Execution
-from domain.names import Arns, job_id, thing_name
+from domain.names import Arns, thing_name
 from domain.roles import Role
 from domain.timeouts import seconds_left
 from storage import execution_lists, executions
@@ -42,11 +42,7 @@ async def describe(call: AwsCall[DescribeExecutionInput]) -> ExecutionDescribed:
 
 
 def _named(given: OneExecutionInput, arns: Arns) -> tuple[str, str]:
-    return _job(given.job_id, arns), _thing(given.thing_name, arns)
-
-
-def _job(said: str, arns: Arns) -> str:
-    return job_id(names.plain(said, "job", member="jobId", arns=arns))
+    return names.job(given.job_id, arns=arns), _thing(given.thing_name, arns)
 
 
 def _thing(said: str, arns: Arns) -> str:
@@ -103,7 +99,7 @@ async def page_for_job(call: AwsCall[ListForJobInput]) -> JobExecutions:
     given, arns = call.given, call.options.arns
     found = await call.store.read(
         execution_lists.of_job,
-        _job(given.job_id, arns),
+        names.job(given.job_id, arns=arns),
         status=given.status,
         max_results=given.max_results,
         next_token=given.next_token,
@@ -121,7 +117,7 @@ async def page_for_thing(call: AwsCall[ListForThingInput]) -> ThingExecutions:
         execution_lists.on_thing,
         _thing(given.thing_name, arns),
         status=given.status,
-        job_id=None if given.job_id is None else _job(given.job_id, arns),
+        job_id=None if given.job_id is None else names.job(given.job_id, arns=arns),
         namespace_id=given.namespace_id,
         max_results=given.max_results,
         next_token=given.next_token,

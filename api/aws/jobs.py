@@ -18,7 +18,6 @@ from api.aws.jobs_shapes import (
     JobList,
     JobNamed,
     ListJobsInput,
-    OneJobInput,
     UpdateJobInput,
 )
 from api.aws.operation import READS, AwsCall, Operation, errors
@@ -26,7 +25,7 @@ from api.aws.shapes import Empty
 from domain import managed
 from domain.errors import AlreadyExists, InvalidRequest
 from domain.job import JobStatus, NewJob
-from domain.names import Arns, job_id, template_id
+from domain.names import Arns, template_id
 from domain.roles import Role
 from storage import descriptions, jobs, summaries
 
@@ -37,7 +36,7 @@ async def create(call: AwsCall[CreateJobInput]) -> JobNamed:
     if given.document_source is not None:
         document = await document_source.fetch(given.document_source, store=call.store, options=call.options)
     wanted = NewJob(
-        job_id=_job_id(given, arns),
+        job_id=names.job(given.job_id, arns=arns),
         targets=_targets(given.targets, arns),
         target_selection=given.target_selection,
         document=document,
@@ -76,10 +75,6 @@ def _token(given: CreateJobInput) -> str | None:
     return None if token is None else sha256(f"{token}/{given.job_id}".encode()).hexdigest()
 
 
-def _job_id(given: OneJobInput, arns: Arns) -> str:
-    return job_id(names.plain(given.job_id, "job", member="jobId", arns=arns))
-
-
 def _targets(said: tuple[str, ...], arns: Arns) -> tuple[str, ...]:
     """Return targets as they were said; raises ``InvalidRequest`` for what is no ARN of ours."""
     for target in said:
@@ -98,13 +93,13 @@ def _template(said: str, arns: Arns) -> str:
 
 async def describe(call: AwsCall[DescribeJobInput]) -> JobDescribed:
     arns = call.options.arns
-    found = await call.store.read(descriptions.describe, _job_id(call.given, arns))
+    found = await call.store.read(descriptions.describe, names.job(call.given.job_id, arns=arns))
     return jobs_views.described(found, arns, at=call.at)
 
 
 async def document(call: AwsCall[DescribeJobInput]) -> GotDocument:
     given = call.given
-    name = _job_id(given, call.options.arns)
+    name = names.job(given.job_id, arns=call.options.arns)
     return GotDocument(
         document=await call.store.read(jobs.document, name, original=given.before_substitution)
     )
@@ -114,7 +109,7 @@ async def update(call: AwsCall[UpdateJobInput]) -> Empty:
     given = call.given
     await call.store.write(
         jobs.update,
-        _job_id(given, call.options.arns),
+        names.job(given.job_id, arns=call.options.arns),
         description=given.description,
         timeout_config=given.timeout_config,
         pacing=given.pacing,
@@ -129,7 +124,7 @@ async def cancel(call: AwsCall[CancelJobInput]) -> JobNamed:
     given, arns = call.given, call.options.arns
     job = await call.store.write(
         jobs.cancel,
-        _job_id(given, arns),
+        names.job(given.job_id, arns=arns),
         comment=given.comment,
         reason_code=given.reason_code,
         force=given.force,
@@ -143,7 +138,7 @@ async def delete(call: AwsCall[DeleteJobInput]) -> Empty:
     given = call.given
     await call.store.write(
         jobs.delete,
-        _job_id(given, call.options.arns),
+        names.job(given.job_id, arns=call.options.arns),
         force=given.force,
         namespace_id=given.namespace_id,
         quotas=call.policy.quotas,
@@ -179,7 +174,7 @@ async def associate(call: AwsCall[AssociateInput]) -> JobNamed:
     given, arns = call.given, call.options.arns
     job = await call.store.write(
         jobs.associate,
-        _job_id(given, arns),
+        names.job(given.job_id, arns=arns),
         _targets(given.targets, arns),
         comment=given.comment,
         namespace_id=given.namespace_id,

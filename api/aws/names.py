@@ -7,7 +7,7 @@ from typing import Final
 
 from api.errors import shown
 from domain.errors import InvalidRequest
-from domain.names import Arns
+from domain.names import Arns, job_id
 
 _TARGETS: Final = ("thing", "thinggroup")
 _ARN: Final = re.compile(r"arn:aws[a-z-]*:iot:([a-z0-9-]*):([0-9]*):([a-z]+)/(.+)")
@@ -52,6 +52,11 @@ def resource(said: str, *, member: str, arns: Arns) -> str:
         raise InvalidRequest(f"{member} {shown(said)} is not the ARN of something of this service")
     ownerless = found[3] == "jobtemplate" and not found[2]
     return f"{found[3]}/{plain(said, found[3], member=member, arns=arns, ownerless=ownerless)}"
+
+
+def job(said: str, *, arns: Arns) -> str:
+    """Return the id of a job that is named by it or by its ARN, or raise ``InvalidRequest``."""
+    return job_id(plain(said, "job", member="jobId", arns=arns))
 
 
 def target(said: str, *, arns: Arns) -> None:
