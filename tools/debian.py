@@ -22,8 +22,8 @@ NEEDS = (
     Need("mosquitto", "mosquitto", "the external broker of the contract suite and the benchmark"),
     Need("strace", "strace", "proof that a commit reaches the disk before its answer leaves"),
     Need("faketime", "faketime", "clocks that are set while a server runs"),
-    Need("node", "nodejs", "AWS's device SDK for Node against both brokers"),
-    Need("npm", "npm", "the package of that SDK"),
+    Need("node", "nodejs", "AWS's device SDKs for Node against both brokers"),
+    Need("npm", "npm", "the packages of those SDKs"),
 )
 
 #: Where daemons live; not on every user's PATH.

@@ -1,4 +1,4 @@
-"""AWS's device SDK for Node, which tests run against both brokers: installed beside the Python packages."""
+"""AWS's device SDKs for Node, which tests run against both brokers: installed beside the Python packages."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def ready() -> None:
     """Install what is missing, or say so; the tests that need it then skip by name (``CI=true``: fail)."""
     if is_there() or shutil.which("npm") is None:
         return
-    say("npm install: AWS's device SDK for Node")
+    say("npm install: AWS's device SDKs for Node")
     FOLDER.mkdir(exist_ok=True)
     shutil.copy(str(WANTED), str(FOLDER))
     if subprocess.run(INSTALL, cwd=str(FOLDER), check=False).returncode != 0:
-        say("the device SDK for Node could not be installed: its tests cannot run")
+        say("the device SDKs for Node could not be installed: its tests cannot run")
 
 
 def is_there() -> bool:
