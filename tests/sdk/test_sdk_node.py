@@ -1,4 +1,4 @@
-"""AWS's device SDKs for Node run whole jobs: the newer with its two clients and either MQTT, and the older."""
+"""AWS's device SDKs for Node run whole jobs: the newer with two clients and either MQTT, and the older."""
 
 import asyncio
 import json
