@@ -21,26 +21,34 @@ class Audience:
         self._give = give
         self._loop = asyncio.get_running_loop()
         self._sessions: dict[Session, None] = {}
-        self._someone = asyncio.Event()
-        self._opened_at = self._loop.time()
+        # What is published to nobody is lost to those who listened to the last process.
+        self._has_begun = asyncio.Event()
+        self._beginning: asyncio.TimerHandle | None = None
 
     def open(self) -> None:
-        """Begin to wait for those who listened to the last process."""
-        self._opened_at = self._loop.time()
+        """Begin as soon as somebody listens, or after some time."""
+        self._begin_in(self._limits.listeners_return)
 
     def add(self, session: Session) -> None:
         """Take in a session that may hear events, for as long as it is kept."""
         session.queue_messages = self._limits.listener_messages
         session.queue_bytes = self._limits.listener_bytes
+        if not self._sessions and not self._has_begun.is_set():
+            # Not at once: it may have more filters to ask for.
+            self._begin_in(self._limits.listeners_settle)
         self._sessions[session] = None
-        self._someone.set()
+
+    def _begin_in(self, seconds: float) -> None:
+        if self._beginning is not None:
+            self._beginning.cancel()
+        self._beginning = self._loop.call_later(seconds, self._has_begun.set)
 
     async def tell(self, topic: str, payload: bytes) -> None:
         """Return when whoever is connected has the event, or has had time enough."""
-        await self._until_someone_listens()
-        awaited = []
+        await self._has_begun.wait()
         for session in [each for each in self._sessions if each.ended]:
             del self._sessions[session]
+        awaited = []
         for session in tuple(self._sessions):
             qos = session.granted(topic)
             if qos is None:
@@ -51,16 +59,3 @@ class Audience:
                 awaited.append(taken)
         if awaited:
             await asyncio.wait(awaited, timeout=self._limits.listener_patience)
-
-    async def _until_someone_listens(self) -> None:
-        """After a start give listeners time to come back: what is published to nobody is lost to them."""
-        left = self._opened_at + self._limits.listeners_return - self._loop.time()
-        if self._sessions or left <= 0:
-            return
-        try:
-            async with asyncio.timeout(left):
-                await self._someone.wait()
-        except TimeoutError:
-            return
-        # It may have more filters to ask for.
-        await asyncio.sleep(self._limits.listeners_settle)
