@@ -23,6 +23,7 @@ HOUR = timedelta(hours=1)
 MOMENTS = {
     "at", "created_at", "deleted_at", "connection_changed_at", "last_seen_at", "last_updated_at",
     "completed_at", "queued_at", "started_at", "opened_at", "approved_at", "revoked_at",
+    "last_used_at", "last_modified_at", "deprecated_at", "rights_ended_at", "not_before", "not_after",
 }  # fmt: skip
 
 
