@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from asyncio import sslproto
 from collections.abc import Awaitable, Callable
 from ssl import SSLContext, SSLObject
+from typing import Final
 
 import structlog
 
@@ -13,6 +15,12 @@ from broker.embedded.connection import Connection
 from domain.errors import Unavailable
 
 log = structlog.get_logger(__name__)
+
+#: Bytes that may wait for a slow reader, as many as without TLS; asyncio has eight times that by default.
+_UNSENT: Final = 64 * 1024
+#: asyncio sets so much aside for what each TLS connection reads, for as long as it lasts: 256 KB by default,
+#: which for thousands of devices is gigabytes. A record of TLS has 16 KB at most.
+sslproto.SSLProtocol.max_size = 32 * 1024
 
 
 class Threshold(asyncio.Protocol):
@@ -60,11 +68,14 @@ class Threshold(asyncio.Protocol):
                 secure = await self._handshake(plain, context)
         except (OSError, Unavailable) as error:
             log.info("TLS handshake failed", address=connection.address, reason=_reason(error))
+        except Exception:  # whatever it is, it must not leave a connection that nobody ends
+            log.exception("a TLS handshake could not be made", address=connection.address)
         shown = None if secure is None else _shown(secure)
         if secure is None or shown is None or self._lost or not connection.open:
             plain.abort()
             self.connection_lost(None)
             return
+        secure.set_write_buffer_limits(_UNSENT)
         secure.set_protocol(connection)
         connection.secured(secure, certificate_id=shown)
         for data in self._early:

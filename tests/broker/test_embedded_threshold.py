@@ -211,3 +211,12 @@ def test_files_that_do_not_fit_are_refused_at_the_start(store: Store, authority:
     for pair in ((certificate, foreign[1]), (tmp_path / "none", key)):
         with pytest.raises(Unavailable, match="cannot use "):
             Trust(store, certificate=pair[0], key=pair[1], authority_pem=authority.pem)
+
+
+async def test_a_connection_over_tls_sets_little_aside(make: MakeLink, device: Papers):
+    """Held against asyncio itself, whose way of reading is nobody's promise."""
+    link = await make()
+    client, _ = await knock(link.secure_port, device)
+    (connection,) = link._connections
+    assert len(connection._transport._ssl_protocol._ssl_buffer) <= 32 * 1024
+    await client.close()
