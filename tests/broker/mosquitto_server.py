@@ -44,7 +44,6 @@ class MosquittoServer:
         users: Iterable[str] = (),
         settings: Mapping[str, str] | None = None,
         acl: str | None = None,
-        more: Iterable[str] = (),
         authority: Path | None = None,
     ) -> None:
         """With ``authority``, the folder of one, it also listens for certificates, on ``secure_port``."""
@@ -54,7 +53,7 @@ class MosquittoServer:
         self._process: asyncio.subprocess.Process | None = None
         (directory / "data").mkdir(parents=True, exist_ok=True)
         self._config = self._directory / "mosquitto.conf"
-        self._config.write_text(self._configuration(settings or {}, more))
+        self._config.write_text(self._configuration(settings or {}))
         (directory / "acl").write_text(acl or shipped_acl())
         (directory / "acl").chmod(0o600)
         self._write_passwords([DISPATCHER, MONITOR, *users])
@@ -122,11 +121,8 @@ class MosquittoServer:
             await writer.wait_closed()
         return True
 
-    def _configuration(self, settings: Mapping[str, str], more: Iterable[str]) -> str:
-        """Return the shipped lines with only the port, the paths and the asked-for settings changed.
-
-        ``more`` lines come last, as those of a further listener must.
-        """
+    def _configuration(self, settings: Mapping[str, str]) -> str:
+        """Return the shipped lines with only the port, the paths and the asked-for settings changed."""
         changes = {"listener": f"{self.port} 127.0.0.1", **settings}
         lines = []
         for line in (SHIPPED / "mosquitto.conf").read_text().splitlines():
@@ -135,7 +131,7 @@ class MosquittoServer:
         lines += [f"{key} {value}" for key, value in changes.items()]
         if os.getuid() == 0:
             lines.append("user root")
-        text = "\n".join([*lines, *more]) + "\n"
+        text = "\n".join(lines) + "\n"
         return text.replace("/mosquitto/config", str(self._directory)).replace(
             "/mosquitto/data", str(self._directory / "data")
         )

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,7 +35,7 @@ class Whole:
         self.data_dir = running.settings.data_dir
         self.http_port = running.http_port
         self.port = port
-        #: Where devices with certificates come in (embedded only).
+        #: Where devices with certificates come in; on Mosquitto only with an authority.
         self.secure_port = getattr(running.link, "secure_port", None)
         self.secrets = secrets
         self.stack = AsyncExitStack()
@@ -102,12 +102,12 @@ class Thing:
 
 @asynccontextmanager
 async def whole(
-    broker: str, directory: Path, *names: str, more: Iterable[str] = (), **settings: Any
+    broker: str, directory: Path, *names: str, authority: Path | None = None, **settings: Any
 ) -> AsyncIterator[Whole]:
-    """Run the server; with Mosquitto the caller checks that there is one, and ``more`` is for it."""
+    """Run the server; with Mosquitto the caller checks that there is one, and ``authority`` is for it."""
     async with AsyncExitStack() as stack:
         if broker == "mosquitto":
-            server = MosquittoServer(directory / "mosquitto", users=names, more=more)
+            server = MosquittoServer(directory / "mosquitto", users=names, authority=authority)
             stack.push_async_callback(server.kill)
             await server.start()
             settings |= {
@@ -126,7 +126,7 @@ async def whole(
             made = Whole(broker, running, link.port, secrets)
         else:
             made = Whole(broker, running, server.port, {name: secret(name) for name in names})
-            made.mosquitto = server
+            made.mosquitto, made.secure_port = server, server.secure_port
         async with made.stack:
             yield made
 

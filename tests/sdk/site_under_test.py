@@ -10,11 +10,11 @@ from whole import Whole
 class Site:
     """``port`` takes passwords, ``mtls_port`` takes certificates of the CA in ``ca``."""
 
-    def __init__(self, whole: Whole, mtls_port: int, ca: Path, certificates: Path) -> None:
+    def __init__(self, whole: Whole, ca: Path, certificates: Path) -> None:
         self.whole = whole
         self.broker = whole.broker
         self.port = whole.port
-        self.mtls_port = mtls_port
+        self.mtls_port = whole.secure_port
         self.ca = ca
         self._certificates = certificates
 
