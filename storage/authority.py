@@ -105,7 +105,12 @@ class Authority:
                     f"certificateSigningRequest: common names that begin with {_RESERVED} are those of parts "
                     "of the server, to whom an external broker gives more rights than to things"
                 )
-        return facts(self._sign(key, subject, at=at))
+        try:
+            return facts(self._sign(key, subject, at=at))
+        except (ValueError, TypeError) as error:
+            raise InvalidRequest(
+                f"certificateSigningRequest: its subject cannot be signed: {error}"
+            ) from None
 
     def has_signed(self, pem: str) -> bool:
         return is_signed_by(read_certificate(pem, field="certificatePem"), self._certificate)

@@ -28,6 +28,9 @@ def read_certificate(pem: str, *, field: str) -> x509.Certificate:
     try:
         found = x509.load_pem_x509_certificates(pem.encode())
         keys = [certificate.public_key() for certificate in found]
+        for each in found:  # they are read piece by piece, and any piece may be spoilt
+            facts(each)
+            is_for_clients(each)
         # OpenSSL is stricter here and there, and it is OpenSSL that will be shown it.
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(cadata=pem)
     except (*_PROBLEMS, ssl.SSLError) as error:
@@ -45,7 +48,7 @@ def read_request(pem: str, *, field: str) -> x509.CertificateSigningRequest:
     """Return a signing request whose signature is right. Raises ``InvalidRequest``."""
     try:
         found = x509.load_pem_x509_csr(pem.encode())
-        key, right = found.public_key(), found.is_signature_valid
+        key, right, _ = found.public_key(), found.is_signature_valid, found.subject
     except _PROBLEMS as error:
         raise InvalidRequest(f"{field} is not a signing request in PEM: {str(error)[:120]}") from None
     if not right:
@@ -70,10 +73,11 @@ def checked_key(key: object, *, field: str) -> PublicKey:
 def facts(certificate: x509.Certificate) -> Facts:
     """Return what the registry keeps of a certificate."""
     names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    common_name = str(names[0].value) if names else ""
     return Facts(
         certificate_id=certificate.fingerprint(hashes.SHA256()).hex(),
         pem=pem_of(certificate),
-        common_name=str(names[0].value) if names else "",
+        common_name=common_name if common_name.isprintable() else "",
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,
     )

@@ -14,7 +14,7 @@ def name(common_name):
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
 
 
-def self_signed(common_name="device", *, key=None, days=3650, use=None):
+def self_signed(common_name="device", *, key=None, days=3650, use=None, extension=None):
     """Return a certificate in PEM, which nobody but its own key has signed."""
     key = key or ec.generate_private_key(ec.SECP256R1())
     builder = (
@@ -28,12 +28,19 @@ def self_signed(common_name="device", *, key=None, days=3650, use=None):
     )
     if use is not None:
         builder = builder.add_extension(x509.ExtendedKeyUsage([use]), critical=False)
+    if extension is not None:
+        builder = builder.add_extension(extension, critical=False)
     digest = None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256()
     return builder.sign(key, digest).public_bytes(serialization.Encoding.PEM).decode()
 
 
 def for_servers():
     return self_signed(use=ExtendedKeyUsageOID.SERVER_AUTH)
+
+
+def spoilt():
+    """Return a certificate that can be read until somebody asks what it may be used for."""
+    return self_signed(extension=x509.UnrecognizedExtension(x509.ExtensionOID.EXTENDED_KEY_USAGE, b"spoilt"))
 
 
 def request(common_name="t1", *, key=None):

@@ -147,6 +147,7 @@ def test_registering_twice_names_what_is_there(iot):
         ("no pem", "certificatePem is not a certificate"),
         (papers.self_signed() + papers.self_signed(), "holds 2 certificates"),
         (papers.for_servers(), "not for clients"),
+        (papers.spoilt(), "certificatePem is not a certificate"),
         (papers.self_signed(days=10), "ended at 2024-01-11"),
         (papers.self_signed(key=papers.ed25519.Ed25519PrivateKey.generate()), "its key is Ed25519PublicKey"),
     ],
