@@ -98,7 +98,8 @@ class Connection(Line):
     def refuse(self, refusal: Refusal) -> None:
         given = v5.Given(packet_size=self.limits.packet)
         self.write(self.dialect.connack(refusal, session_present=False, given=given))
-        self.end(f"CONNECT refused: {refusal.name}")
+        shown = "" if self.certificate_id is None else f", with the certificate {self.certificate_id}"
+        self.end(f"CONNECT refused: {refusal.name}{shown}")
 
     def deliver(self, message: Message, packet_id: int | None, *, dup: bool) -> None:
         packet = self.dialect.publish(message.topic, message.payload, message.qos, packet_id, dup=dup)

@@ -74,8 +74,10 @@ async def test_one_that_is_off_lets_nobody_in(server: Whole, tmp_path: Path, sta
 
 async def test_one_that_is_for_no_thing_lets_nobody_in(server: Whole, tmp_path: Path):
     spare = await issued(server, tmp_path / "spare")
-    client, code = await knock(server.secure_port, spare, "t1")
+    with capture_logs() as said:
+        client, code = await knock(server.secure_port, spare, "t1")
     assert code == BAD_CREDENTIALS
+    assert spare.certificate_id in said[-1]["reason"]
     await client.close()
 
 
