@@ -1,7 +1,9 @@
 """The listener for certificates: who comes in there and as whom, and that nobody holds it up."""
 
+import sqlite3
 import ssl
 from collections.abc import AsyncIterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -77,7 +79,7 @@ async def test_one_that_is_for_no_thing_lets_nobody_in(server: Whole, tmp_path: 
     with capture_logs() as said:
         client, code = await knock(server.secure_port, spare, "t1")
     assert code == BAD_CREDENTIALS
-    assert spare.certificate_id in said[-1]["reason"]
+    assert any(spare.certificate_id in each.get("reason", "") for each in said)
     await client.close()
 
 
@@ -166,7 +168,16 @@ async def _deleted(server: Whole, _certificate_id: str) -> None:
     await server.write(things.delete, "t1")
 
 
-@pytest.mark.parametrize("how", [_deactivated, _detached, _deleted])
+async def _deactivated_elsewhere(server: Whole, certificate_id: str) -> None:
+    """As another process does it, of which this one hears only by looking."""
+    with closing(sqlite3.connect(server.data_dir / "thingjobs.sqlite3")) as other, other:
+        other.execute(
+            "UPDATE certificates SET status = 'INACTIVE', rights_ended_at = ? WHERE certificate_id = ?",
+            [int(datetime.now(UTC).timestamp() * 1000), certificate_id],
+        )
+
+
+@pytest.mark.parametrize("how", [_deactivated, _detached, _deleted, _deactivated_elsewhere])
 async def test_who_loses_its_certificate_loses_its_connection_within_five_seconds(
     server: Whole, device: Papers, tmp_path: Path, how
 ):
