@@ -114,6 +114,12 @@ def verify(connection: Connection, vault: Vault, key_id: str, secret: str) -> Ac
     return found.key if right else None
 
 
+def is_valid(connection: Connection, key_id: str) -> bool:
+    """Return whether there is such a key and it is not revoked."""
+    known = text("SELECT 1 FROM access_keys WHERE key_id = :key_id AND revoked_at IS NULL")
+    return connection.execute(known, {"key_id": key_id}).scalar() is not None
+
+
 def note_use(connection: Connection, key_id: str, *, at: datetime) -> None:
     """Note that a key was used, if that is news."""
     connection.execute(

@@ -60,8 +60,7 @@ async def recognise(request: web.Request, *, service: str, store: Store, options
     key, secret = await store.read(access_keys.find, store.vault, key_id)
     if key is None:
         signature.matches(claim, sent, secret)
-        reason = "the access key is unknown or was revoked; thingjobs keys create makes one"
-        raise AwsError("UnrecognizedClientException", reason, status=403)
+        raise _unknown()
     return Known(claim=claim, key=key, secret=secret)
 
 
@@ -79,6 +78,9 @@ async def admit(
             "the path and the header Host as they are"
         )
         raise AwsError("InvalidSignatureException", reason, status=403)
+    # A body may be long in coming; whoever revokes a key, or deletes its thing, means at once.
+    if raw and not await store.read(access_keys.is_valid, key.key_id):
+        raise _unknown()
     now = options.clock()
     if access_keys.is_news(key, now):
         # A full disk keeps nobody from looking.
@@ -102,6 +104,11 @@ def authorize(principal: Principal, operation: Operation, path: Mapping[str, str
         raise _denied(f"{principal.actor} is {principal.role}, {operation.name} is for {operation.role}")
     if principal.role is Role.DEVICE and path.get("thingName") != principal.thing_name:
         raise _denied(f"{principal.actor} speaks for the thing {principal.thing_name} and for no other")
+
+
+def _unknown() -> AwsError:
+    reason = "the access key is unknown or was revoked; thingjobs keys create makes one"
+    return AwsError("UnrecognizedClientException", reason, status=403)
 
 
 def _denied(reason: str) -> AwsError:

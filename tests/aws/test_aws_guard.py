@@ -13,6 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from signing import botocore_clock
 
+from api import bodies
 from api.aws.operations import CONTROL, DATA
 from domain.access_keys import is_key_id
 from domain.roles import Role, covers
@@ -83,6 +84,28 @@ def test_a_revoked_key_is_refused_at_once(site):
     pending(site, keys)
     site.door.run(site.door.store.write(access_keys.revoke, keys.key_id, at=site.door.at))
     assert refused(site, keys) == (403, "UnrecognizedClientException")
+
+
+@pytest.mark.parametrize("role", [Role.ADMIN, Role.DEVICE])
+def test_a_key_that_is_revoked_while_the_body_comes_is_refused(site, monkeypatch, role):
+    for_thing = {"thing_name": "passing"} if role is Role.DEVICE else {}
+    site.things("passing")
+    keys = site.new_keys(role, **for_thing)
+    read, path = bodies.read, "/aws/iot-jobs-data/things/passing/jobs/$next"
+
+    async def slow(request, **more):
+        raw = await read(request, **more)
+        if for_thing:
+            await site.door.store.write(things.delete, "passing", at=site.door.at)
+            await site.door.store.write(things.create, "passing", at=site.door.at)
+        else:
+            await site.door.store.write(access_keys.revoke, keys.key_id, at=site.door.at)
+        return raw
+
+    assert site.exchange("PUT", path, b"{}", keys=keys)[0] == 200
+    monkeypatch.setattr(bodies, "read", slow)
+    status, headers, _ = site.exchange("PUT", path, b"{}", keys=keys)
+    assert (status, headers["x-amzn-errortype"]) == (403, "UnrecognizedClientException")
 
 
 def test_an_unsigned_request_of_boto3(site):
