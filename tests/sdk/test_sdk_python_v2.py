@@ -61,6 +61,8 @@ async def test_each_refusal_reaches_the_program(site: Site, new_device: NewDevic
     await device.update("done", "SUCCEEDED")
     for request, code in (
         (device.update("j", "CANCELED"), "InvalidRequest"),
+        (device.update("$next", "SUCCEEDED"), "InvalidRequest"),
+        (device.update("j", "IN_PROGRESS", status_details={"d": "x" * 1_025}), "InvalidRequest"),
         (device.start_next(step_timeout_in_minutes=10_081), "InvalidRequest"),
         (device.update("done", "FAILED"), "InvalidStateTransition"),
         (device.describe("nothing"), "ResourceNotFound"),

@@ -57,8 +57,7 @@ async def test_a_session_keeps_what_was_notified_while_the_device_was_off(
 
 
 async def test_a_clean_session_starts_with_nothing(site: Site, new_wire: NewWire, way: Way):
-    kept = {"clean_session": False} if way.mqtt == "3" else {}
-    first = new_wire("t1", way, **kept)
+    first = new_wire("t1", way)
     await first.open()
     await subscribe(first, NEXT)
     await first.close()
