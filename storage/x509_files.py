@@ -34,7 +34,7 @@ def read_certificate(pem: str, *, field: str) -> x509.Certificate:
         # OpenSSL is stricter here and there, and it is OpenSSL that will be shown it.
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(cadata=pem)
     except (*_PROBLEMS, ssl.SSLError) as error:
-        raise BadCertificate(f"{field} is not a certificate in PEM: {str(error)[:120]}") from None
+        raise BadCertificate(f"{field} is not a certificate in PEM: {_said(error)}") from None
     if len(found) != 1:
         raise BadCertificate(f"{field} holds {len(found)} certificates, not one")
     try:
@@ -44,13 +44,18 @@ def read_certificate(pem: str, *, field: str) -> x509.Certificate:
     return found[0]
 
 
+def _said(error: Exception) -> str:
+    """Return what a library has found wrong, without where it says more about itself."""
+    return str(error).partition(". See ")[0][:120]
+
+
 def read_request(pem: str, *, field: str) -> x509.CertificateSigningRequest:
     """Return a signing request whose signature is right. Raises ``InvalidRequest``."""
     try:
         found = x509.load_pem_x509_csr(pem.encode())
         key, right, _ = found.public_key(), found.is_signature_valid, found.subject
     except _PROBLEMS as error:
-        raise InvalidRequest(f"{field} is not a signing request in PEM: {str(error)[:120]}") from None
+        raise InvalidRequest(f"{field} is not a signing request in PEM: {_said(error)}") from None
     if not right:
         raise InvalidRequest(f"{field} is not signed by the key in it")
     checked_key(key, field=field)

@@ -1,9 +1,9 @@
 """Requests nobody would write, to every operation: AWS's form always, never our fault, nothing half done."""
 
-import json
 import os
 import sqlite3
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import model_words
@@ -11,6 +11,7 @@ import papers
 import pytest
 from aws_fleet import tick
 from aws_site import arn, opened_site
+from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from wild_requests import SERVICES, Wild, requests
@@ -31,6 +32,10 @@ OPERATIONS = [
 #: What is told before an operation has a say, of those that cannot be asked amiss by the models as well.
 BESIDE = {"InvalidRequestException": 400, "RequestEntityTooLargeException": 413}
 DOCUMENT = '{"op": "update", "to": "${to}"}'
+POLICY = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "iot:*", "Resource": "*"}]}'
+THINGS, GROUPS = ["t1", "t2", "t:3"], ["g1", "g2"]
+NEW = [f"n-{number}" for number in range(40)]
+FOREIGN = ["arn:aws:iot:eu-west-1:123456789012:thing/t1", "arn:aws:iot:us-east-1:1:job/j1"]
 
 
 class Looker:
@@ -48,74 +53,95 @@ class World:
 
     def __init__(self, site, data_dir: Path) -> None:
         self.site, self.looker = site, Looker(data_dir)
-        self.words = {**_configurations(), **self._seeded()}
+        made = site.iot.create_keys_and_certificate(setAsActive=True)
+        self.certificate, self.pem = made["certificateArn"], made["certificatePem"]
+        self.spare = site.iot.create_keys_and_certificate()["certificateArn"]
+        self.words = {**_words(), **self._papers(), **self._names()}
 
-    def _seeded(self) -> dict[str, list]:
-        iot, things, groups = self.site.iot, ["t1", "t2", "t:3"], ["g1", "g2"]
-        iot.create_thing_type(thingTypeName="pump")
-        iot.create_billing_group(billingGroupName="plant")
-        for name in things:
-            iot.create_thing(
-                thingName=name, thingTypeName="pump", attributePayload={"attributes": {"a": "1"}}
-            )
-        for name in groups:
-            iot.create_thing_group(thingGroupName=name)
-        iot.add_thing_to_thing_group(thingGroupName="g1", thingName="t1")
-        iot.create_dynamic_thing_group(thingGroupName="d1", queryString="attributes.a:1")
-        jobs = ["j1", "j2", "j3"]
-        iot.create_job(jobId="j1", targets=[arn("thing/t1"), arn("thing/t2")], document=DOCUMENT)
-        iot.create_job(
-            jobId="j2", targets=[arn("thinggroup/g1")], document="{}", targetSelection="CONTINUOUS"
-        )
-        iot.create_job(jobId="j3", targets=[arn("thing/t:3")], document="{}", tags=[{"Key": "k"}])
-        iot.create_job_template(jobTemplateId="x1", document=DOCUMENT, description="d")
-        made = iot.create_keys_and_certificate(setAsActive=True)
-        statement = {"Effect": "Allow", "Action": "iot:*", "Resource": "*"}
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        iot.create_policy(policyName="p1", policyDocument=policy)
-        iot.attach_thing_principal(thingName="t1", principal=made["certificateArn"])
-        iot.attach_policy(policyName="p1", target=made["certificateArn"])
-        managed = iot.list_managed_job_templates()["managedJobTemplates"]
-        listed = iot.list_things(maxResults=1)["nextToken"]
+    def words_for(self, service: str, operation: str) -> dict[str, list]:
+        """Return the words as they are meant in one operation: what is to be made has a new name, mostly."""
+        if service == "iot-jobs-data":
+            return {**self.words, "status": ["IN_PROGRESS", "SUCCEEDED", "FAILED", "REJECTED"]}
+        if not operation.startswith("Create"):
+            return self.words
+        made = ("jobId", "jobTemplateId", "thingName", "thingGroupName", "policyName", "thingTypeName")
+        return {**self.words, **{name: [*self.words[name], *NEW] for name in made}}
+
+    def refill(self) -> None:
+        """Make again what wild requests have taken away; what is there stays as they have left it."""
+        iot = self.site.iot
+        wanted = [
+            (iot.create_thing_type, {"thingTypeName": "pump"}),
+            (iot.create_billing_group, {"billingGroupName": "plant"}),
+            *((iot.create_thing, {"thingName": name}) for name in THINGS),
+            *((iot.create_thing_group, {"thingGroupName": name}) for name in GROUPS),
+            (iot.add_thing_to_thing_group, {"thingGroupName": "g1", "thingName": "t1"}),
+            (iot.create_dynamic_thing_group, {"thingGroupName": "d1", "queryString": "attributes.a:1"}),
+            *((iot.delete_job, {"jobId": name, "force": True}) for name in ("j1", "j2", "new-1")),
+            (
+                iot.create_job,
+                {"jobId": "j1", "targets": [arn("thing/t1"), arn("thing/t2")], "document": "{}"},
+            ),
+            (
+                iot.create_job,
+                {
+                    "jobId": "j2",
+                    "targets": [arn("thinggroup/g1")],
+                    "document": DOCUMENT,
+                    "targetSelection": "CONTINUOUS",
+                },
+            ),
+            (iot.create_job_template, {"jobTemplateId": "x1", "document": DOCUMENT, "description": "d"}),
+            *((iot.create_policy, {"policyName": name, "policyDocument": POLICY}) for name in ("p1", "p2")),
+            (iot.attach_policy, {"policyName": "p1", "target": self.certificate}),
+            (iot.attach_thing_principal, {"thingName": "t1", "principal": self.certificate}),
+        ]
+        for call, said in wanted:
+            with suppress(ClientError):
+                call(**said)
+
+    def _names(self) -> dict[str, list]:
         named = {
-            "thing": [*things, "newcomer"],
-            "thinggroup": [*groups, "d1", "new-group"],
-            "job": [*jobs, "new-1", "new-2"],
+            "thing": [*THINGS * 2, "newcomer"],
+            "thinggroup": [*GROUPS * 3, "d1", "new-group"],
+            "job": ["j1", "j2", "j2", "new-1"],
             "jobtemplate": ["x1", "x-new"],
             "billinggroup": ["plant", "b-new"],
             "thingtype": ["pump", "y-new"],
-            "policy": ["p1", "p-new"],
-            "cert": [made["certificateId"], "0" * 64],
+            "policy": ["p1", "p2", "p-new"],
+            "cert": [each.rpartition("/")[2] for each in (self.certificate, self.spare)],
         }
-        arns = {kind: [arn(f"{kind}/{each}") for each in each_of] for kind, each_of in named.items()}
-        foreign = ["arn:aws:iot:eu-west-1:123456789012:thing/t1", "arn:aws:iot:us-east-1:1:job/j1"]
-        every = [*(each for each_of in arns.values() for each in each_of), *foreign]
+        arns = {kind: [arn(f"{kind}/{each}") for each in those] for kind, those in named.items()}
+        managed = self.site.iot.list_managed_job_templates()["managedJobTemplates"]
         return {
-            "thingName": [*named["thing"], *named["thing"], *arns["thing"], *foreign],
-            "thingArn": [*arns["thing"], *foreign],
-            "thingGroupArn": [*arns["thinggroup"], *foreign],
+            "thingName": named["thing"],
+            "thingArn": arns["thing"],
             **dict.fromkeys(("thingGroupName", "parentGroupName", "parentGroup"), named["thinggroup"]),
             **dict.fromkeys(("thingGroupsToAdd", "thingGroupsToRemove"), named["thinggroup"]),
-            "jobId": [*named["job"], *named["job"], *arns["job"], *foreign, "$next"],
-            "jobArn": [*arns["job"], *foreign],
-            "targets": [*arns["thing"], *arns["thinggroup"], *foreign],
-            "jobTemplateId": [*named["jobtemplate"], *arns["jobtemplate"]],
-            "jobTemplateArn": [*arns["jobtemplate"], managed[0]["templateArn"], *foreign],
+            "thingGroupArn": arns["thinggroup"],
+            "jobId": [*named["job"] * 2, arn("job/j2")],
+            "jobArn": arns["job"],
+            "targets": [*arns["thing"], *arns["thinggroup"]],
+            "jobTemplateId": named["jobtemplate"],
+            "jobTemplateArn": [*arns["jobtemplate"], managed[0]["templateArn"]],
             "templateName": [each["templateName"] for each in managed],
             "billingGroupName": named["billinggroup"],
-            "billingGroupArn": [*arns["billinggroup"], *foreign],
+            "billingGroupArn": arns["billinggroup"],
             "thingTypeName": named["thingtype"],
-            "policyName": [*named["policy"], *arns["policy"]],
-            "certificateId": [*named["cert"], *arns["cert"]],
-            "principal": [*arns["cert"], *foreign],
-            "target": [*arns["cert"], *arns["thinggroup"], *foreign],
-            "resourceArn": every,
-            "nextToken": (tokens := [listed, listed[:-2], "AAAA", "!"]),
-            "marker": tokens,
-            "certificatePem": [made["certificatePem"], papers.self_signed(), papers.for_servers(), "no PEM"],
-            "caCertificatePem": [made["certificatePem"], papers.self_signed()],
+            "policyName": named["policy"],
+            "certificateId": named["cert"],
+            "principal": arns["cert"],
+            "target": [*arns["cert"], *arns["thinggroup"]],
+            "resourceArn": [each for those in arns.values() for each in those],
+            "elsewhere": FOREIGN,
+        }
+
+    def _papers(self) -> dict[str, list]:
+        certificates = [self.pem, papers.self_signed(), papers.for_servers(), "no PEM"]
+        return {
+            "certificatePem": certificates,
+            "caCertificatePem": certificates,
             "certificateSigningRequest": [papers.request()[0], papers.weak_request(), "no PEM"],
-            "policyDocument": [policy, "{}", "no JSON", "µ" * 3000],
         }
 
     def send(self, service: str, wild: Wild) -> tuple[int, dict[str, str], bytes]:
@@ -130,19 +156,15 @@ class World:
         invariants.check(self.looker)
 
 
-def _configurations() -> dict[str, list]:
+def _words() -> dict[str, list]:
     return {
-        "key": ["a", "b", "to", "downloadUrl", "é", "a" * 129],
-        "document": ["{}", DOCUMENT, '{"a": [1.50, "µ"]}', "[]", "no JSON", '{"a": "%s"}' % ("µ" * 17_000)],
+        "key": ["a", "b", "to", "downloadUrl", "k-1"],
+        "attributes{}": ["1", "b"],
+        "document": ["{}", '{"a": [1.50, "\u00b5"]}', DOCUMENT, "[]", '{"a": "%s"}' % ("\u00b5" * 17_000)],
         "documentSource": ["https://s3.amazonaws.com/b/k", "http://127.0.0.1/", "file:///etc/passwd"],
-        "queryString": ["attributes.a:1", "thingName:t*", "connectivity.connected:true", "((", "*", "a:b:c"],
-        "startTime": [
-            "2024-06-11T10:00",
-            "2024-06-10T06:45",
-            "cron(0 2 * * ? *)",
-            "2024-02-30T00:00",
-            "2020",
-        ],
+        "policyDocument": [POLICY, POLICY, "{}", "no JSON", "\u00b5" * 3000],
+        "queryString": ["attributes.a:1", "thingName:t*", "connectivity.connected:true", "((", "a:b:c"],
+        "startTime": ["2024-06-11T10:00", "2024-06-10T06:45", "cron(0 2 * * ? *)", "2024-02-30T00:00"],
         "endTime": ["2024-06-12T10:00", "2024-06-11T10:00", "9999-12-31T23:59"],
         "templateVersion": ["1.0", "2.0"],
         "policyVersionId": ["1", "2", "x"],
@@ -150,8 +172,18 @@ def _configurations() -> dict[str, list]:
         "namespaceId": ["edge", "edge-2"],
         "indexName": ["AWS_Things", "other"],
         "queryVersion": ["2017-09-30", "1"],
-        "Key": ["k", "aws:k", "é", "k" * 129],
+        "action": ["CANCEL"],
+        "newStatus": ["ACTIVE", "INACTIVE"],
+        "thingPrincipalType": ["EXCLUSIVE_THING", "NON_EXCLUSIVE_THING"],
+        "baseRatePerMinute": [10, 50],
+        "incrementFactor": [1.5, 2, 1.23456],
+        "thresholdPercentage": [50, 0.5, 100.0],
+        "expiresInSec": [60, 3600],
+        "roleArn": ["arn:aws:iam::123456789012:role/links"],
+        "destinationPackageVersions": [arn("package/p/version/1")],
+        "Key": ["k", "other", "k" * 128],
         "tagKeys": ["k", "other"],
+        "nextToken": ["AAAA"],
     }
 
 
@@ -178,11 +210,12 @@ WILDLY = settings(
 def test_whatever_is_asked_the_answer_is_one_of_the_model(world, service, name):
     prefix = {"iot": "/aws/iot", "iot-jobs-data": "/aws/iot-jobs-data"}[service]
     model = SERVICES[service].operation_model(name)
+    words = world.words_for(service, name)
 
     @WILDLY
     @given(st.data())
     def hold(data):
-        wild = data.draw(requests(service, name, prefix, world.words))
+        wild = data.draw(requests(service, name, prefix, words))
         status, headers, raw = world.send(service, wild)
         assert headers["x-amzn-requestid"]
         if status == 200:
@@ -191,5 +224,6 @@ def test_whatever_is_asked_the_answer_is_one_of_the_model(world, service, name):
             assert status < 500, raw
             model_words.failure(model, status, headers, raw, BESIDE)
 
+    world.refill()
     hold()
     world.settle()

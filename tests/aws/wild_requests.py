@@ -24,6 +24,16 @@ TEXTS = (
     *("arn:aws:iot:us-east-1:123456789012:thing/", "arn:aws:iot:::job/x", "arn:", "arn:aws:s3:::bucket/a"),
 )
 NUMBERS = (0, 1, -1, 2, 10, 250, 251, 10_081, 2**31, 2**53 + 1, 2**63 - 1, 2**63, -(2**63) - 1, 10**40)
+#: What an operation asks for although the model does not.
+ALWAYS = {
+    "AddThingToBillingGroup": ("billingGroupName", "thingName"),
+    "AddThingToThingGroup": ("thingGroupName", "thingName"),
+    "CreateJob": ("document",),
+    "CreateJobTemplate": ("document",),
+    "RemoveThingFromBillingGroup": ("thingName",),
+    "RemoveThingFromThingGroup": ("thingGroupName", "thingName"),
+    "UpdateThingGroupsForThing": ("thingName",),
+}
 _JUNK = st.one_of(
     st.sampled_from([None, True, False, 0.5, 1.0, 1e308, [], {}, [[]], [None], {"": None}, [{}] * 300]),
     st.sampled_from(NUMBERS),
@@ -54,19 +64,22 @@ def requests(draw, service: str, name: str, prefix: str, words: Mapping[str, Seq
     """Give requests for an operation; ``words`` are values that mean something, by the names of members."""
     model = SERVICES[service].operation_model(name)
     shape = model.input_shape
-    given = {} if shape is None else _structure(draw, shape, words)
-    for _ in range(draw(st.sampled_from((0, 0, 1, 1, 2, 3)))):
-        _spoil(draw, given)
+    given = {} if shape is None else _structure(draw, shape, words, ALWAYS.get(name, ()))
+    for _ in range(draw(st.sampled_from((0, 0, 0, 1, 1, 2)))):
+        _spoil(draw, given, words)
     return _sent(draw, model, prefix, given)
 
 
-def _structure(draw, shape: StructureShape, words: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
-    optional = [each for each in shape.members if each not in shape.required_members]
-    chosen = draw(st.sets(st.sampled_from(optional), max_size=4)) if optional else set()
+def _structure(
+    draw, shape: StructureShape, words: Mapping[str, Sequence[Any]], always: Sequence[str] = ()
+) -> dict[str, Any]:
+    needed = {*shape.required_members, *always}
+    optional = [each for each in shape.members if each not in needed]
+    chosen = draw(st.sets(st.sampled_from(optional), max_size=2)) if optional else set()
     return {
         name: _value(draw, member, name, words)
         for name, member in shape.members.items()
-        if name in shape.required_members or name in chosen
+        if name in needed or name in chosen
     }
 
 
@@ -76,14 +89,17 @@ def _value(draw, shape: Shape, name: str, words: Mapping[str, Sequence[Any]]) ->
         case "structure":
             return _structure(draw, shape, words)
         case "list":
-            return [_value(draw, shape.member, name, words) for _ in range(draw(st.integers(0, 3)))]
+            return [
+                _value(draw, shape.member, name, words)
+                for _ in range(draw(st.sampled_from((1, 1, 2, 2, 3, 0))))
+            ]
         case "map":
             keys = draw(st.sets(st.sampled_from(shape.key.enum or words.get("key", ("a",))), max_size=3))
             return {key: _value(draw, shape.value, f"{name}{{}}", words) for key in sorted(keys)}
         case "boolean":
             return draw(st.booleans())
         case "integer" | "long" | "double" | "float":
-            return draw(st.sampled_from(words.get(name, (1, 2, 3, 5, 10, 50, *NUMBERS))))
+            return draw(st.sampled_from(words.get(name, (1, 2, 5, 10))))
         case "string":
             known = words.get(name) or shape.enum
             return draw(st.sampled_from(known) if known else st.text("ab-_1", min_size=1, max_size=8))
@@ -98,10 +114,12 @@ def _places(node: Any) -> Iterator[tuple[Any, Any]]:
         yield from _places(value)
 
 
-def _spoil(draw, given: dict[str, Any]) -> None:
-    places = [*_places(given), (given, draw(st.sampled_from(("unknown", "Version", "__type", "jobId"))))]
+def _spoil(draw, given: dict[str, Any], words: Mapping[str, Sequence[Any]]) -> None:
+    """Put something where something else belongs, or where nothing does."""
+    places = list(_places(given)) * 3 + [(given, each) for each in ("unknown", "__type", "jobId")]
     holder, key = draw(st.sampled_from(places))
-    holder[key] = deepcopy(draw(_JUNK))
+    other = words[draw(st.sampled_from(sorted(words)))]
+    holder[key] = deepcopy(draw(_JUNK | st.sampled_from(other)))
 
 
 def _sent(draw, model, prefix: str, given: dict[str, Any]) -> Wild:
