@@ -46,12 +46,13 @@ certificates = Table(
     sqlite_autoincrement=True,
 )
 
-Index(
-    "ix_certificates_rights_ended_at",
-    certificates.c.rights_ended_at,
-    sqlite_where=text("rights_ended_at IS NOT NULL"),
-    postgresql_where=text("rights_ended_at IS NOT NULL"),
-)
+for _rare in (access_keys.c.thing, access_keys.c.revoked_at, certificates.c.rights_ended_at):
+    Index(
+        f"ix_{_rare.table.name}_{_rare.name}",
+        _rare,
+        sqlite_where=text(f"{_rare.name} IS NOT NULL"),
+        postgresql_where=text(f"{_rare.name} IS NOT NULL"),
+    )
 
 #: Which things a certificate is for.
 thing_principals = Table(

@@ -96,8 +96,8 @@ def of_thing(
     max_results: int = 250,
     next_token: str | None = None,
 ) -> Page[Attached]:
-    """Return the ids of a thing's certificates. Raises ``NotFound``."""
-    side = _Side("principals", things.key_of(connection, thing_name), _OF_THING, "c.certificate_id")
+    """Return the ids of a thing's certificates, as they came. Raises ``NotFound``."""
+    side = _Side("principals", things.key_of(connection, thing_name), _OF_THING, "p.certificate")
     return _page(connection, side, kind, max_results=max_results, next_token=next_token)
 
 
@@ -109,8 +109,8 @@ def things_of(
     max_results: int = 250,
     next_token: str | None = None,
 ) -> Page[Attached]:
-    """Return the names of the things a certificate is for. Raises ``NotFound``."""
-    side = _Side("things", certificates.key_of(connection, certificate_id), _OF_CERTIFICATE, "t.name")
+    """Return the names of the things a certificate is for, as they came. Raises ``NotFound``."""
+    side = _Side("things", certificates.key_of(connection, certificate_id), _OF_CERTIFICATE, "p.thing")
     return _page(connection, side, kind, max_results=max_results, next_token=next_token)
 
 
@@ -147,16 +147,16 @@ def _page(
             "limit": size(max_results) + 1,
         },
     )
-    entries = [(name, (name, _KINDS[bool(exclusive)])) for name, exclusive in found]
+    entries = [(key, (name, _KINDS[bool(exclusive)])) for key, name, exclusive in found]
     return cut(connection, question, entries, max_results)
 
 
 _OF_THING: Final = (
-    "SELECT c.certificate_id, p.exclusive FROM thing_principals p "
-    "JOIN certificates c ON c.id = p.certificate WHERE p.thing = :subject"
+    "SELECT p.certificate, c.certificate_id, p.exclusive FROM thing_principals p "
+    "CROSS JOIN certificates c WHERE c.id = p.certificate AND p.thing = :subject"
 )
 _OF_CERTIFICATE: Final = (
-    "SELECT t.name, p.exclusive FROM thing_principals p "
-    "JOIN things t ON t.id = p.thing WHERE p.certificate = :subject"
+    "SELECT p.thing, t.name, p.exclusive FROM thing_principals p "
+    "CROSS JOIN things t WHERE t.id = p.thing AND p.certificate = :subject"
 )
 _KINDS: Final = {True: PrincipalType.EXCLUSIVE_THING, False: PrincipalType.NON_EXCLUSIVE_THING}

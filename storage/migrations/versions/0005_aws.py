@@ -169,14 +169,19 @@ def _principals() -> None:
         _perhaps("rights_ended_at"),
         sa.UniqueConstraint("certificate_id", name=op.f("uq_certificates_certificate_id")),
     )
-    op.create_index(
-        "ix_certificates_rights_ended_at",
-        "certificates",
-        ["rights_ended_at"],
-        unique=False,
-        sqlite_where=sa.text("rights_ended_at IS NOT NULL"),
-        postgresql_where=sa.text("rights_ended_at IS NOT NULL"),
-    )
+    for table, column in (
+        ("access_keys", "thing"),
+        ("access_keys", "revoked_at"),
+        ("certificates", "rights_ended_at"),
+    ):
+        op.create_index(
+            f"ix_{table}_{column}",
+            table,
+            [column],
+            unique=False,
+            sqlite_where=sa.text(f"{column} IS NOT NULL"),
+            postgresql_where=sa.text(f"{column} IS NOT NULL"),
+        )
     _keyed(
         "thing_principals",
         ("certificate", "thing"),
