@@ -119,7 +119,7 @@ def page(
 ) -> Page[Certificate]:
     """Return certificates by when they came, the newest first unless ``ascending``."""
     question = ("certificates", ascending)
-    after = start(connection, question, marker)
+    after = start(connection, question, marker, member="marker")
     step, order = (">", "ASC") if ascending else ("<", "DESC")
     condition = "" if after is None else f"WHERE id {step} :after"
     found = connection.execute(

@@ -32,14 +32,17 @@ class Page(Generic[T]):
     next_token: str | None
 
 
-def start(connection: Connection, question: Sequence[Any], next_token: str | None) -> Any:
+def start(
+    connection: Connection, question: Sequence[Any], next_token: str | None, *, member: str = "nextToken"
+) -> Any:
     """Return the key after which the page begins, None for the first page.
 
-    Raises ``InvalidRequest`` for a token that is not ours or belongs to another question.
+    Raises ``InvalidRequest`` for a token that is not ours or belongs to another question; ``member`` is what
+    callers of this list know it as.
     """
     if next_token is None:
         return None
-    problem = InvalidRequest(f"nextToken {next_token[:64]!r} is not one this list has given out")
+    problem = InvalidRequest(f"{member} {next_token[:64]!r} is not one this list has given out")
     try:
         raw = base64.b64decode(next_token.encode("ascii"), altchars=b"-_", validate=True)
     except ValueError:

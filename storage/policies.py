@@ -81,7 +81,7 @@ def page(
 ) -> Page[str]:
     """Return the names of policies by when they came, the newest first unless ``ascending``."""
     question = ("policies", ascending)
-    after = start(connection, question, marker)
+    after = start(connection, question, marker, member="marker")
     step, order = (">", "ASC") if ascending else ("<", "DESC")
     condition = "" if after is None else f"WHERE id {step} :after"
     found = connection.execute(
@@ -194,7 +194,7 @@ def of_target(
     """
     _check_target(connection, target)
     question = ("policies of", target, recursive, ascending)
-    after = start(connection, question, marker)
+    after = start(connection, question, marker, member="marker")
     step, order = (">", "ASC") if ascending else ("<", "DESC")
     around = _AROUND if recursive and target.startswith("thinggroup/") else "SELECT :target AS target"
     found = connection.execute(
@@ -233,7 +233,7 @@ def targets(
 ) -> Page[str]:
     """Return what a policy is attached to, of those that begin with ``prefix``. Raises ``NotFound``."""
     question = ("targets of", name, prefix, ascending)
-    after = start(connection, question, marker)
+    after = start(connection, question, marker, member="marker")
     step, order = (">", "ASC") if ascending else ("<", "DESC")
     found = connection.execute(
         text(
