@@ -10,25 +10,23 @@ from domain.errors import InvalidRequest
 from domain.names import Arns, job_id
 
 _TARGETS: Final = ("thing", "thinggroup")
-_ARN: Final = re.compile(r"arn:(aws[a-z-]*):iot:([a-z0-9-]*):([0-9]*):([a-z]+)/(.+)")
+_ARN: Final = re.compile(r"arn:aws[a-z-]*:iot:([a-z0-9-]*):([0-9]*):([a-z]+)/(.+)")
 
 
 def plain(said: str, kind: str, *, member: str, arns: Arns, ownerless: bool = False) -> str:
     """Return the name that ``said`` is, or ends with if it is the ARN of a ``kind`` ("job", "thing", …).
 
     Whether such a name can be is not looked at. ``ownerless``: a kind that belongs to no account. Raises
-    ``InvalidRequest`` for the ARN of another kind, or of another partition, region or account than the
-    settings name.
+    ``InvalidRequest`` for the ARN of another kind, or of another account or region than the settings name.
     """
     found = _ARN.fullmatch(said)
     if found is None:
         return said
-    partition, region, account, what, name = found.groups()
+    region, account, what, name = found.groups()
     if what != kind:
         raise InvalidRequest(f"{member} {shown(said)} is not the ARN of a {kind}")
-    owner = "" if ownerless else arns.account
-    if (partition, region, account) != (arns.partition, arns.region, owner):
-        here = f"region {arns.region} and account {owner or 'none'} of partition {arns.partition}"
+    if (region, account) != (arns.region, "" if ownerless else arns.account):
+        here = f"region {arns.region} and account {'' if ownerless else arns.account}".rstrip()
         raise InvalidRequest(f"{member} {shown(said)} is not of {here}")
     return name
 
@@ -52,8 +50,8 @@ def resource(said: str, *, member: str, arns: Arns) -> str:
     found = _ARN.fullmatch(said)
     if found is None:
         raise InvalidRequest(f"{member} {shown(said)} is not the ARN of something of this service")
-    ownerless = found[4] == "jobtemplate" and not found[3]
-    return f"{found[4]}/{plain(said, found[4], member=member, arns=arns, ownerless=ownerless)}"
+    ownerless = found[3] == "jobtemplate" and not found[2]
+    return f"{found[3]}/{plain(said, found[3], member=member, arns=arns, ownerless=ownerless)}"
 
 
 def job(said: str, *, arns: Arns) -> str:
@@ -64,6 +62,6 @@ def job(said: str, *, arns: Arns) -> str:
 def target(said: str, *, arns: Arns) -> None:
     """Raise ``InvalidRequest`` unless ``said`` is the ARN of a thing or a thing group, and one of ours."""
     found = _ARN.fullmatch(said)
-    if found is None or found[4] not in _TARGETS:
+    if found is None or found[3] not in _TARGETS:
         raise InvalidRequest(f"targets: {shown(said)} is not the ARN of a thing or of a thing group")
-    plain(said, found[4], member="targets:", arns=arns)
+    plain(said, found[3], member="targets:", arns=arns)

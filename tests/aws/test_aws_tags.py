@@ -100,7 +100,6 @@ def calls(iot):
         (arn("rule/x"), IR, "resource 'rule/x': only billinggroup, job, "),
         ("arn:aws:iot:eu-west-1:123456789012:job/x", IR, "is not of region us-east-1"),
         ("arn:aws:iot:us-east-1:999999999999:job/x", IR, "and account 123456789012"),
-        ("arn:aws-cn:iot:us-east-1:123456789012:job/x", IR, "of partition aws"),
         (arn("job/never"), RNF, "There is no job/never"),
         (arn("thinggroup/never"), RNF, "There is no thinggroup/never"),
         ("arn:aws:iot:us-east-1::jobtemplate/AWS-Reboot:1.0", RNF, "There is no jobtemplate/AWS-Reboot:1.0"),
