@@ -1,7 +1,7 @@
 """The dedupe ring: the last answers given to an execution's updates, kept on its row (promises C2, 2.1).
 
-The same token with the same payload is the same update: it gets its first answer again. The same token with
-another payload is another update, since some devices never change their token.
+A token stands for the payload it came with last: the same again is the same update, and gets its first answer
+again; another is another update. Some devices never change their token, and say the same twice and mean it.
 """
 
 from __future__ import annotations
@@ -33,8 +33,9 @@ def find(replies: str, token: object, digest: str) -> Entry | None:
         return None
     entries = from_json(replies)
     for kept_token, kept_digest, at, version, state in reversed(entries):
-        if kept_digest == digest and kept_token == token:
-            return Entry(kept_token, kept_digest, from_millis(at), version, _state(state))
+        if kept_token == token:
+            same = kept_digest == digest
+            return Entry(kept_token, kept_digest, from_millis(at), version, _state(state)) if same else None
     return None
 
 

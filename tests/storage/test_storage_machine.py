@@ -94,7 +94,9 @@ class Fleet(Operators):
             return "rejected", None, "ResourceNotFound"
         token, payload, expected = body["clientToken"], json.dumps(body), body["expectedVersion"]
         minutes = millis(body["stepTimeoutInMinutes"])
-        before = next((e for e in reversed(run.ring) if token and e[:2] == (token, payload)), None)
+        # A token stands for what it came with last.
+        before = next((e for e in reversed(run.ring) if token and e[0] == token), None)
+        before = before if before and before[1] == payload else None
         if before is not None:
             if before[2] == run.version:
                 self.model.arm(run, minutes)

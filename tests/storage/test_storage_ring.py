@@ -55,13 +55,13 @@ def test_the_same_token_with_another_payload_is_another_update(begun: SyncStore)
     assert begun.execution("j", "t").status_details == {"n": "3"}
 
 
-def test_with_a_token_that_never_changes_each_payload_still_has_its_own_answer(begun: SyncStore) -> None:
-    bodies = [
-        {"clientToken": "x", "includeJobExecutionState": True, "statusDetails": {"n": n}} for n in range(3)
-    ]
-    answers = [update(begun, **body) for body in bodies]
-    assert [update(begun, **body) for body in bodies] == answers
-    assert version(begun) == 5
+def test_a_token_that_never_changes_stands_for_the_payload_it_came_with_last(begun: SyncStore) -> None:
+    # AWS's older Python SDK sends its client id as every token: "paused" and back is no repeat.
+    for number, state in enumerate(("downloading", "paused", "paused", "downloading")):
+        answer = update(begun, clientToken="x", statusDetails={"state": state})
+        assert answer[0] == "accepted"
+        assert begun.execution("j", "t").status_details == {"state": state}
+        assert version(begun) == (3, 4, 4, 5)[number], "the same twice in a row is a repeat"
 
 
 def test_another_token_with_the_same_payload_is_another_update(begun: SyncStore) -> None:
