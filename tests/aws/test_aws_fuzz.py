@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,6 +26,8 @@ import invariants
 #: How many times as many examples as in `make test`.
 LONGER = int(os.environ.get("SOAK", "1"))
 EXAMPLES = 15
+CALLERS = 8
+READS = ("Describe", "Get", "List", "CreateKeys", "CreateCertificate")
 OPERATIONS = [
     *(pytest.param("iot", each.name, id=each.name) for each in CONTROL),
     *(pytest.param("iot-jobs-data", each.name, id=f"data-{each.name}") for each in DATA),
@@ -144,8 +147,18 @@ class World:
             "certificateSigningRequest": [papers.request()[0], papers.weak_request(), "no PEM"],
         }
 
-    def send(self, service: str, wild: Wild) -> tuple[int, dict[str, str], bytes]:
-        return self.site.exchange(wild.method, wild.target, wild.body, wild.headers, service=service)
+    def ask(self, service: str, operation: str, wild: Wild) -> None:
+        """Send a request and hold the answer to the model."""
+        model = SERVICES[service].operation_model(operation)
+        status, headers, raw = self.site.exchange(
+            wild.method, wild.target, wild.body, wild.headers, service=service
+        )
+        assert headers["x-amzn-requestid"]
+        if status == 200:
+            model_words.success(model, status, headers, raw)
+        else:
+            assert status < 500, raw
+            model_words.failure(model, status, headers, raw, BESIDE)
 
     def settle(self) -> None:
         """Let the clock do what is due, and look whether all of it fits together."""
@@ -208,21 +221,31 @@ WILDLY = settings(
 
 @pytest.mark.parametrize(("service", "name"), OPERATIONS)
 def test_whatever_is_asked_the_answer_is_one_of_the_model(world, service, name):
-    prefix = {"iot": "/aws/iot", "iot-jobs-data": "/aws/iot-jobs-data"}[service]
-    model = SERVICES[service].operation_model(name)
     words = world.words_for(service, name)
 
     @WILDLY
     @given(st.data())
     def hold(data):
-        wild = data.draw(requests(service, name, prefix, words))
-        status, headers, raw = world.send(service, wild)
-        assert headers["x-amzn-requestid"]
-        if status == 200:
-            model_words.success(model, status, headers, raw)
-        else:
-            assert status < 500, raw
-            model_words.failure(model, status, headers, raw, BESIDE)
+        world.ask(service, name, data.draw(requests(service, name, words)))
+
+    world.refill()
+    hold()
+    world.settle()
+
+
+def test_whatever_is_asked_at_once_nothing_is_half_done(world):
+    asked = [param.values for param in OPERATIONS if not param.values[1].startswith(READS)]
+
+    @settings(WILDLY, max_examples=2 * EXAMPLES * LONGER)
+    @given(st.data())
+    def hold(data):
+        wild = []
+        for _ in range(CALLERS):
+            service, name = data.draw(st.sampled_from(asked))
+            wild.append((service, name, data.draw(requests(service, name, world.words_for(service, name)))))
+        with ThreadPoolExecutor(CALLERS) as callers:
+            list(callers.map(lambda each: world.ask(*each), wild))
+        invariants.check(world.looker)
 
     world.refill()
     hold()

@@ -60,14 +60,14 @@ class Wild:
 
 
 @st.composite
-def requests(draw, service: str, name: str, prefix: str, words: Mapping[str, Sequence[Any]]) -> Wild:
+def requests(draw, service: str, name: str, words: Mapping[str, Sequence[Any]]) -> Wild:
     """Give requests for an operation; ``words`` are values that mean something, by the names of members."""
     model = SERVICES[service].operation_model(name)
     shape = model.input_shape
     given = {} if shape is None else _structure(draw, shape, words, ALWAYS.get(name, ()))
     for _ in range(draw(st.sampled_from((0, 0, 0, 1, 1, 2)))):
         _spoil(draw, given, words)
-    return _sent(draw, model, prefix, given)
+    return _sent(draw, model, f"/aws/{service}", given)
 
 
 def _structure(
