@@ -9,6 +9,8 @@ from domain.topics import Topics
 MAX_TOPIC_BYTES: Final = 256
 _WILDCARDS: Final = frozenset("+#")
 _MONITOR: Final = "key/"
+#: Where AWS takes what goes to its rules and to no subscriber.
+_RULES: Final = "$aws/rules/"
 
 
 def may_connect(thing_name: str, client_id: str) -> bool:
@@ -29,6 +31,19 @@ def may_publish(topics: Topics, thing_name: str, topic: str) -> bool:
             return True
         case _:
             return False
+
+
+def goes_unheard(topics: Topics, name: str, topic: str) -> bool:
+    """Return whether nobody here listens to what a thing says on a topic, and nobody is deceived by it.
+
+    That is what devices written for AWS say besides: telemetry, their shadow. What lies below another thing,
+    among jobs or among events is none of it, and neither is anything that a monitor says.
+    """
+    if not _is_plain(topic) or _WILDCARDS & set(topic) or is_monitor(name):
+        return False
+    if topic.startswith(f"{topics.root}/"):
+        return topic.startswith(f"{topics.root}/{name}/") and not topic.startswith(topics.jobs(name))
+    return not topic.startswith((f"{topics.events}/", "$")) or topic.startswith(_RULES)
 
 
 def may_subscribe(topics: Topics, name: str, topic_filter: str) -> bool:

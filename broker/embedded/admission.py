@@ -16,7 +16,7 @@ from broker.embedded.limits import Limits
 from broker.embedded.packets import Connect, Will
 from broker.identity import Authenticate, Credentials
 from domain.errors import Unavailable
-from domain.permissions import may_connect, may_publish
+from domain.permissions import goes_unheard, may_connect, may_publish
 from domain.topics import Topics
 
 log = structlog.get_logger(__name__)
@@ -81,10 +81,13 @@ class Admission:
         client_id = connect.client_id or f"{thing}:{secrets.token_hex(8)}"
         if not identity.any_client_id and not may_connect(thing, client_id):
             return Refusal.CLIENT_ID
-        if connect.will is not None and not self._may_leave(thing, connect.will):
+        will = connect.will
+        if will is not None and goes_unheard(self._topics, thing, will.topic):
+            will = None
+        if will is not None and not self._may_leave(thing, will):
             log.warning("refused", thing=thing, reason="its will is no request of its own")
             return Refusal.NOT_AUTHORIZED
-        return Admitted(thing, client_id, connect.will)
+        return Admitted(thing, client_id, will)
 
     def _may_leave(self, thing_name: str, will: Will) -> bool:
         return not will.retain and will.qos <= 1 and may_publish(self._topics, thing_name, will.topic)

@@ -31,10 +31,13 @@ from broker.embedded.packets import Connect, Will
 from broker.embedded.reasons import REFUSED, Reason
 from broker.embedded.session import Message, Overflow, Session
 from broker.link import Received
-from domain.permissions import may_publish, may_subscribe
+from domain.permissions import goes_unheard, may_publish, may_subscribe
 from domain.topics import Topics
 
 log = structlog.get_logger(__name__)
+
+#: Stands for every topic that nobody listens to.
+_NOWHERE: Final = ""
 
 
 class House(Protocol):
@@ -72,6 +75,8 @@ class Connection(Line):
         self.dialect: Dialect = V4
         self._house = house
         self._knocking = False
+        #: It publishes also what nobody here listens to.
+        self._says_more = False
         self._intake = Intake(
             house.limits, pass_on=self._pass_on, acknowledge=self._acknowledge, busy=self._unsettled
         )
@@ -159,13 +164,22 @@ class Connection(Line):
         publish = hot.publish(frame)
         if publish.qos > 1:
             raise ProtocolError("PUBLISH at QoS 2: not offered here", Reason.NO_QOS_2)
-        if publish.retain:
-            raise ProtocolError("PUBLISH to be retained: not offered here", Reason.NO_RETAIN)
         if not may_publish(self._house.topics, session.thing_name, publish.topic):
-            raise ProtocolError(f"may not publish to {publish.topic[:256]!r}", Reason.NOT_AUTHORIZED)
+            publish = self._unheard(session, publish)
+        elif publish.retain:
+            raise ProtocolError("PUBLISH to be retained: not offered here", Reason.NO_RETAIN)
         if session.greeting.planned and self._house.topics.asks_what_is_next(publish.topic):
             session.greeting.spare()
         self._intake.take(publish)
+
+    def _unheard(self, session: Session, publish: Publish) -> Publish:
+        """Return what is to be taken and dropped; raises ``ProtocolError`` for what may not be said."""
+        if not goes_unheard(self._house.topics, session.thing_name, publish.topic):
+            raise ProtocolError(f"may not publish to {publish.topic[:256]!r}", Reason.NOT_AUTHORIZED)
+        if not self._says_more:
+            self._says_more = True
+            log.warning("drops what is about no job", client=self.who(), topic=publish.topic[:256])
+        return publish._replace(topic=_NOWHERE)
 
     def on_puback(self, session: Session, frame: Frame) -> None:
         session.settle(hot.puback(frame))
@@ -224,6 +238,9 @@ class Connection(Line):
     # --- requests ---
 
     def _pass_on(self, publish: Publish) -> None:
+        if publish.topic == _NOWHERE:
+            self._intake.done(publish.packet_id)
+            return
         answer = partial(self._answer, publish.qos)
         self._house.receive(
             Received(publish.topic, publish.payload, answer, partial(self._done, publish.packet_id))

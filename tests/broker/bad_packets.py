@@ -165,7 +165,7 @@ KNOWN: Final[dict[str, bytes]] = {
     "publish to its own notification": publish(f"{ROOT}/notify-next"),
     "publish to its own answer": publish(f"{ROOT}/get/accepted"),
     "publish to no operation": publish(f"{ROOT}/j/stop"),
-    "publish above jobs": publish("things/alice/jobs"),
+    "publish above things": publish("things/bob"),
     "publish to the broker": publish("$SYS/broker/uptime"),
     "subscribe without a filter": packet(0x82, b"\x00\x01"),
     "subscribe with flags": packet(0x80, b"\x00\x01" + text(ALL) + b"\x01"),

@@ -36,6 +36,21 @@ async def test_an_answer_goes_to_the_connection_that_asked_and_to_no_other_of_th
         assert (await other.next()).topic == f"{ROOT}/notify"
 
 
+@pytest.mark.parametrize("qos", [0, 1])
+async def test_what_a_device_says_besides_jobs_is_taken_and_dropped_and_its_jobs_go_on(
+    server: Whole, qos: int
+):
+    async with device(server, client_id="t1:other") as other:
+        await other.subscribe(f"{ROOT}/#")
+        async with device(server) as sender:
+            for topic in ("dt/t1/temperature", "$aws/things/t1/shadow/update", "$aws/rules/all/t1"):
+                await sender.publish(topic, b"21.5", qos=qos)
+            await sender.publish(f"{ROOT}/get", b"")
+            assert (await sender.next()).topic == f"{ROOT}/get/accepted"
+        await server.job("j", "t1")
+        assert (await other.next()).topic == f"{ROOT}/notify", "nothing of it is heard"
+
+
 async def test_who_subscribes_hears_of_work_that_came_before(server: Whole):
     await server.job("j", "t1")
     await server.settled()

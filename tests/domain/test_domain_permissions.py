@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from broker.embedded.session import matches
 from domain.errors import InvalidRequest
 from domain.names import thing_name
-from domain.permissions import is_monitor, may_publish, may_subscribe, monitor
+from domain.permissions import goes_unheard, is_monitor, may_publish, may_subscribe, monitor
 from domain.topics import Topics
 
 TOPICS = Topics()
@@ -80,3 +80,28 @@ def test_a_monitor_may_publish_nothing(levels):
 @pytest.mark.parametrize("verb", ["get", "start-next", "j/get", "j/update"])
 def test_a_monitor_may_not_ask_in_its_own_name_either(verb):
     assert not may_publish(TOPICS, WATCHER, f"{TOPICS.jobs(WATCHER)}{verb}")
+
+
+@pytest.mark.parametrize(
+    ("topic", "unheard"),
+    [
+        ("dt/pump-1/t", True),
+        ("$aws/things/pump-1/shadow/update", True),
+        ("$aws/things/pump-1/jobs-of-mine", True),
+        ("$aws/rules/telemetry/pump-1", True),
+        ("$aws/things/pump-1/jobs/get", False),
+        ("$aws/things/pump-1/jobs/j/get/accepted", False),
+        ("$aws/things/pump-1/jobs", True),
+        ("$aws/things/pump-2/shadow/update", False),
+        ("$aws/things/pump-11/jobs/get", False),
+        ("$aws/events/job/j/completed", False),
+        ("$SYS/broker/uptime", False),
+        ("dt/+/t", False),
+        ("", False),
+    ],
+)
+def test_what_a_thing_says_besides_jobs_deceives_nobody(topic, unheard):
+    topics = Topics("$aws/things")
+    assert goes_unheard(topics, "pump-1", topic) is unheard
+    assert not (unheard and may_publish(topics, "pump-1", topic))
+    assert not goes_unheard(topics, monitor("TJAK1"), topic)
