@@ -120,6 +120,9 @@ class Arns:
     def certificate(self, certificate_id: str) -> str:
         return self._arn(f"cert/{certificate_id}")
 
+    def authority(self, certificate_id: str) -> str:
+        return self._arn(f"cacert/{certificate_id}")
+
     def policy(self, name: str) -> str:
         return self._arn(f"policy/{name}")
 

@@ -44,8 +44,10 @@ class Authority:
         self._folder = folder
         self._key = key
         self._certificate = certificate
-        self.pem: Final = pem_of(certificate)
-        self.certificate_id: Final = facts(certificate).certificate_id
+        self.facts: Final = facts(certificate)
+        self.pem: Final = self.facts.pem
+        self.certificate_id: Final = self.facts.certificate_id
+        self.created_at: Final = self.facts.not_before + _EARLIER
 
     @classmethod
     def open(cls, data_dir: Path, *, at: datetime) -> Authority:

@@ -67,10 +67,10 @@ def existing(connection: Connection, job: NewJob, digest: str, *, by_token: bool
         noun = "Job" if column == "job_id" else "A job with clientToken"
         if row.status == JobStatus.DELETION_IN_PROGRESS:
             raise AlreadyExists(f"{noun} {value} already exists and is being deleted")
-        if row.request_digest != digest:
-            raise AlreadyExists(f"{noun} {value} already exists with other content")
         if by_token and (row.client_token is None or row.client_token != job.client_token):
             raise AlreadyExists(f"{noun} {value} already exists")
+        if row.request_digest != digest:
+            raise AlreadyExists(f"{noun} {value} already exists with other content")
         return str(row.job_id)
     return None
 

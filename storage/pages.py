@@ -72,9 +72,10 @@ def of(
     *,
     max_results: int,
     next_token: str | None,
+    member: str = "nextToken",
 ) -> Page[T]:
     """Return a page of (key, entry) pairs that are all at hand, in the order of their keys."""
-    after = start(connection, question, next_token)
+    after = start(connection, question, next_token, member=member)
     left = [pair for pair in entries if after is None or pair[0] > after]
     return cut(connection, question, left[: size(max_results) + 1], max_results)
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final, Generic, TypeVar, get_args, get_type_hints
 
 from api.aws.guard import Principal
-from api.aws.shapes import Header, Input, Output, Query
+from api.aws.shapes import Header, Input, Label, Output, Query
 from api.call import ApiOptions
 from api.route import DEFAULT_LIMIT
 from domain.registry import Registration
@@ -55,14 +55,15 @@ class Operation:
     limit: int = field(kw_only=True, default=DEFAULT_LIMIT)
     given: type[Input] = field(init=False)
     answer: type[Output] = field(init=False)
-    #: Names in the query, and headers, with the member each of them is.
+    #: Names in the query, headers, and names of the path's own, with the member each of them is.
     query: Mapping[str, str] = field(init=False)
     headers: Mapping[str, str] = field(init=False)
+    labels: Mapping[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
         hints = get_type_hints(self.handler)
         (given,) = get_args(hints["call"])
-        query, headers = {}, {}
+        query, headers, labels = {}, {}, {}
         for name, info in given.model_fields.items():
             member = info.alias or name
             for mark in info.metadata:
@@ -70,8 +71,10 @@ class Operation:
                     query[mark.name or member] = member
                 elif isinstance(mark, Header):
                     headers[mark.name] = member
-        found = {"given": given, "answer": hints["return"], "query": query, "headers": headers}
-        for name, value in found.items():
+                elif isinstance(mark, Label):
+                    labels[mark.name] = member
+        told = {"query": query, "headers": headers, "labels": labels}
+        for name, value in {"given": given, "answer": hints["return"], **told}.items():
             object.__setattr__(self, name, value)
 
     @property

@@ -6,6 +6,7 @@ from typing import Final
 
 from api.aws import (
     account,
+    authorities,
     billing_groups,
     certificates,
     device,
@@ -38,6 +39,7 @@ CONTROL: Final[tuple[Operation, ...]] = (
     *templates.OPERATIONS,
     *managed.OPERATIONS,
     *certificates.OPERATIONS,
+    *authorities.OPERATIONS,
     *principals.OPERATIONS,
     *policies.OPERATIONS,
     *policy_targets.OPERATIONS,

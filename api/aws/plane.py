@@ -71,7 +71,8 @@ class Plane:
             pairs = list(zip(operation.segments, said, strict=True))
             if all(piece.startswith("{") or piece == text for piece, text in pairs):
                 path = {piece[1:-1]: text for piece, text in pairs if piece.startswith("{")}
-                return Found(operation, path)
+                labels = operation.labels
+                return Found(operation, {labels.get(name, name): text for name, text in path.items()})
         return None
 
     async def answer(self, request: web.Request, raw_path: str) -> web.Response:

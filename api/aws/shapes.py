@@ -44,6 +44,13 @@ class NotHonoured:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class Label:
+    """Marks a member that the path knows by another name."""
+
+    name: str
+
+
 IN_QUERY: Final = Query()
 
 

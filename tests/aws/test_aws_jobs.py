@@ -161,6 +161,7 @@ def test_an_id_that_is_taken_is_taken_even_by_the_same_job(fleet):
             fleet.iot.create_job(**again)
         told = caught.value.response
         assert told["ResponseMetadata"]["HTTPStatusCode"] == 409
+        assert told["Error"]["Message"] == f"Job {said['jobId']} already exists"
         assert (told["resourceId"], told["resourceArn"]) == (said["jobId"], arn(f"job/{said['jobId']}"))
     fleet.iot.delete_job(jobId=said["jobId"], force=True)
     fleet.iot.create_job(**said)

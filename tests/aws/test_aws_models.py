@@ -45,7 +45,11 @@ def test_an_input_has_each_member_where_the_client_puts_it(service, operation):
     ours = {info.alias or name for name, info in operation.given.model_fields.items()}
     assert ours - BESIDE == set(theirs)
     places = {
-        "uri": {piece[1:-1] for piece in operation.segments if piece.startswith("{")},
+        "uri": {
+            operation.labels.get(piece[1:-1], piece[1:-1])
+            for piece in operation.segments
+            if piece.startswith("{")
+        },
         "querystring": set(operation.query.values()),
         "header": set(operation.headers.values()) - BESIDE,
     }
