@@ -28,11 +28,12 @@ def attach(connection: Connection, certificate_id: str, thing_name: str, kind: P
     others = connection.execute(
         text(
             "SELECT t.name, p.exclusive FROM thing_principals p JOIN things t ON t.id = p.thing "
-            "WHERE p.certificate = :certificate AND p.thing <> :thing"
+            "WHERE p.certificate = :certificate AND p.thing <> :thing LIMIT 1"
         ),
         {"certificate": certificate, "thing": thing},
-    ).all()
+    )
     exclusive = kind is PrincipalType.EXCLUSIVE_THING
+    # One that has it exclusively is the only one.
     for name, alone in others:
         if exclusive or alone:
             raise Conflict(

@@ -9,7 +9,7 @@ from sync_store import AUTO, SyncStore
 from test_storage_growth import tried
 
 from domain.certificates import LAST_DAY, CertificateStatus, Facts, PrincipalType
-from domain.errors import NotFound, StillAttached
+from domain.errors import Conflict, NotFound, StillAttached
 from domain.roles import Role
 from storage import access_keys, certificates, groups, policies, principals, tags, things
 from storage.vault import Vault
@@ -64,6 +64,12 @@ class Papers(SyncStore):
         self.do(verb, *args, max_results=5, **{token: found.next_token}, **more)
 
 
+def refuse_alone(store: Papers, thing: str) -> None:
+    """Try to attach exclusively what others have."""
+    with pytest.raises(Conflict):
+        store.do(principals.attach, ONE, thing, PrincipalType.EXCLUSIVE_THING)
+
+
 def keep(store: Papers, name: str) -> None:
     """Try to delete a policy that is attached."""
     with pytest.raises(StillAttached):
@@ -90,6 +96,8 @@ WALKS: dict[str, Callable[[Papers], Any]] = {
         certificates.set_status, f"{7:064x}", CertificateStatus.INACTIVE, at=s.now
     ),
     "a certificate is attached": lambda s: s.do(principals.attach, f"{8:064x}", "t9", ANY),
+    "a certificate of many is attached": lambda s: s.do(principals.attach, ONE, "busy", ANY),
+    "a certificate of many is not for one alone": lambda s: refuse_alone(s, "busy"),
     "a certificate is detached": lambda s: s.do(principals.detach, f"{8:064x}", "busy", at=s.now),
     "a policy is attached": lambda s: s.do(policies.attach, "p30", "thinggroup/g2", at=s.now),
     "a policy is not deleted": lambda s: keep(s, "p0"),
