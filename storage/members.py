@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import Connection, text
 
 from domain.errors import NotFound
@@ -56,3 +58,20 @@ def of_thing(
         {"key": key, "after": after, "limit": size(max_results) + 1},
     )
     return cut(connection, question, [(row.name, row.name) for row in found], max_results)
+
+
+def of_things(connection: Connection, thing_names: Sequence[str]) -> dict[str, list[str]]:
+    """Return the names of the groups each thing is in directly, by name; strangers are left out."""
+    keys = thing_keys(connection, thing_names)
+    found = connection.execute(
+        text(
+            f"SELECT m.thing, g.name FROM {ints(connection, 'keys')} k CROSS JOIN group_members m "
+            "CROSS JOIN thing_groups g "
+            "WHERE m.thing = k.v AND g.id = m.\"group\" AND g.sweep = '' ORDER BY g.name"
+        ),
+        {"keys": bound(connection, sorted(keys.values()))},
+    ).all()
+    by_key: dict[int, list[str]] = {}
+    for row in found:
+        by_key.setdefault(row.thing, []).append(row.name)
+    return {name: by_key.get(key, []) for name, key in keys.items()}

@@ -15,8 +15,8 @@ from domain.query import MAX_TERMS
 INDEX: Final = "AWS_Things"
 QUERY_VERSION: Final = "2017-09-30"
 
-_Index = Annotated[Literal["AWS_Things"] | None, Field(description="There is one index")]
-_Query = Annotated[
+IndexName = Annotated[Literal["AWS_Things"] | None, Field(description="There is one index")]
+QueryString = Annotated[
     str,
     Field(min_length=1),
     Approximated(
@@ -103,8 +103,8 @@ class GroupList(Output):
 class CreateDynamicInput(Input):
     thing_group_name: GroupName
     thing_group_properties: GroupProperties = GroupProperties()
-    index_name: _Index = None
-    query_string: _Query
+    index_name: IndexName = None
+    query_string: QueryString
     query_version: str | None = None
     tags: tuple[Tag, ...] = ()
 
@@ -116,8 +116,8 @@ class DynamicCreated(GroupCreated):
 
 
 class UpdateDynamicInput(UpdateGroupInput):
-    index_name: _Index = None
-    query_string: _Query | None = None
+    index_name: IndexName = None
+    query_string: QueryString | None = None
     query_version: str | None = None
 
 

@@ -41,7 +41,7 @@ async def create(call: AwsCall[CreateGroupInput]) -> GroupCreated:
 
 
 async def create_dynamic(call: AwsCall[CreateDynamicInput]) -> DynamicCreated:
-    _check_version(call.given.query_version)
+    check_version(call.given.query_version)
     made = await _create(call, query=call.given.query_string)
     return DynamicCreated(**_named(made, call.options.arns), query_string=call.given.query_string)
 
@@ -105,7 +105,7 @@ async def update(call: AwsCall[UpdateGroupInput]) -> GroupUpdated:
 
 
 async def update_dynamic(call: AwsCall[UpdateDynamicInput]) -> GroupUpdated:
-    _check_version(call.given.query_version)
+    check_version(call.given.query_version)
     query = call.given.query_string
     changes = _changes(call.given.thing_group_properties)
     return await _update(call, changes | ({} if query is None else {"query": query}), is_dynamic=True)
@@ -136,7 +136,8 @@ async def _update(
     return GroupUpdated(version=group.version)
 
 
-def _check_version(said: str | None) -> None:
+def check_version(said: str | None) -> None:
+    """Raise ``InvalidQuery`` for another language of queries than ours."""
     if said not in (None, QUERY_VERSION):
         raise InvalidQuery(f"queryVersion {said[:64]!r} is not {QUERY_VERSION}, the only one there is")
 

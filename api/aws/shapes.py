@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, PlainSerializer
 from pydantic.alias_generators import to_camel
-from pydantic_core.core_schema import ValidationInfo
+from pydantic_core.core_schema import CoreSchema, no_info_before_validator_function
 
 from api.fields import digits
 from domain.config import whole
@@ -39,9 +39,17 @@ class Approximated:
 
 @dataclass(frozen=True, slots=True)
 class NotHonoured:
-    """Marks a member that is refused, with the reason as the caller and docs/aws.md read it."""
+    """Marks a member that we do not act on: any value but an empty one is refused, with the reason."""
 
     why: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return no_info_before_validator_function(self._check, handler(source))
+
+    def _check(self, value: object) -> object:
+        if value in (None, {}, [], False):
+            return None
+        raise ValueError(f"it is not honoured: {self.why}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,17 +107,6 @@ def whole_seconds(moment: datetime) -> int:
 #: Times of the control plane, and of the data plane.
 Epoch = Annotated[datetime, PlainSerializer(seconds, return_type=float)]
 EpochSeconds = Annotated[datetime, PlainSerializer(whole_seconds, return_type=int)]
-
-
-def refused(why: str) -> Any:
-    """Return the type of a member that we know and do not act on: any value but an empty one is refused."""
-
-    def check(value: object, info: ValidationInfo) -> object:
-        if value in (None, {}, [], False):
-            return None
-        raise ValueError(f"{to_camel(info.field_name or '')} is not honoured: {why}")
-
-    return Annotated[Any, BeforeValidator(check), NotHonoured(why)]
 
 
 def number(value: object) -> int:

@@ -7,11 +7,11 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from api.aws.labels import Tag
-from api.aws.shapes import IN_QUERY, Approximated, Epoch, Input, Output, Paging, refused
+from api.aws.shapes import IN_QUERY, Approximated, Epoch, Input, NotHonoured, Output, Paging
 from api.fields import AttributeName, Flag, Text, ThingName
 from domain.registry import MAX_SEARCHABLE
 
-_Mqtt5: Any = refused("messages of devices get no user properties from the registry")
+_Mqtt5 = Annotated[Any, NotHonoured("messages of devices get no user properties from the registry")]
 
 
 class ThingTypeProperties(Input):

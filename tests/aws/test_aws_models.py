@@ -17,7 +17,10 @@ OPERATIONS = [
 ]
 #: What clients send beside their input, and which of the model's errors nothing here can be.
 BESIDE = {"invocationId"}
-NEVER = {"RegisterCertificate": {"CertificateConflictException"}}
+NEVER = {
+    "RegisterCertificate": {"CertificateConflictException"},
+    "SearchIndex": {"IndexNotReadyException"},
+}
 #: What the verb behind an operation asks for, as it does over MQTT.
 ASKED_LATER = {"UpdateJobExecution": {"status"}}
 
