@@ -4,10 +4,11 @@ import json
 import logging
 import re
 from datetime import timedelta
+from urllib.parse import quote
 
 import boto3
 import pytest
-from aws_site import Keys, opened_site
+from aws_site import Keys, arn, opened_site
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -193,6 +194,40 @@ def test_a_device_speaks_for_its_thing_alone(site):
     pending(site, keys)
     assert refused(site, keys, "other") == (403, "AccessDeniedException")
     assert refused(site, keys, "nobody") == (403, "AccessDeniedException")
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        (f"/aws/iot-jobs-data/things/{quote(arn('thing/other'), safe='')}/jobs", "AccessDeniedException"),
+        (f"/aws/iot-jobs-data/things/{quote(arn(f'thing/{THING}'), safe='')}/jobs", "AccessDeniedException"),
+        (f"/aws/iot-jobs-data/things/{THING}%2F..%2Fother/jobs", "AccessDeniedException"),
+        (f"/aws/iot-jobs-data/things/{THING}%00/jobs", "AccessDeniedException"),
+        (f"/aws/iot-jobs-data/things/{THING}/../other/jobs", "UnknownOperationException"),
+        (f"/aws/iot-jobs-data/things/{THING};other/jobs", "AccessDeniedException"),
+        ("/things/other/jobs", "AccessDeniedException"),
+        # What is signed for the plane does not reach our own API.
+        ("/access-keys", "UnknownOperationException"),
+        ("/jobs", "UnknownOperationException"),
+    ],
+)
+def test_a_device_gets_around_its_name_by_no_path(site, path, kind):
+    keys = site.new_keys(Role.DEVICE, thing_name=THING)
+    status, headers, _ = site.exchange("GET", path, keys=keys, service="iot-jobs-data")
+    assert (status, headers["x-amzn-errortype"]) in {(403, kind), (404, kind)}
+
+
+def test_a_device_gets_around_its_name_by_no_member_beside_the_path(site):
+    job = site.door.job(THING, "other")
+    keys = site.new_keys(Role.DEVICE, thing_name=THING)
+    body = json.dumps({"status": "IN_PROGRESS", "thingName": "other", "jobId": "x"}).encode()
+    path = f"/aws/iot-jobs-data/things/{THING}/jobs/{job}?thingName=other&jobId=x&status=FAILED"
+    assert site.exchange("POST", path, body, keys=keys)[0] == 200
+    seen = {
+        name: site.jobs_data.describe_job_execution(jobId=job, thingName=name)["execution"]["status"]
+        for name in (THING, "other")
+    }
+    assert seen == {THING: "IN_PROGRESS", "other": "QUEUED"}
 
 
 @pytest.mark.parametrize("role", Role)
