@@ -87,7 +87,11 @@ WALKS: dict[str, Callable[[Papers], Any]] = {
     "a group's policies": lambda s: s.pages(policies.of_target, "thinggroup/g1"),
     "a group's and those around it": lambda s: s.pages(policies.of_target, "thinggroup/g1", recursive=True),
     "tags": lambda s: s.pages(tags.page, "thinggroup/g1", token="next_token"),
-    "keys": lambda s: s.do(access_keys.page, max_results=5, next_token=None),
+    "keys": lambda s: s.do(
+        access_keys.page,
+        max_results=5,
+        next_token=s.do(access_keys.page, max_results=5, next_token=None).next_token,
+    ),
     "a key is looked up": lambda s: s.do(access_keys.find, s.vault, "TJAKAAAAAAAAAAAAAAAA"),
     "keys were revoked": lambda s: s.do(access_keys.revoked_since, s.now),
     "a certificate is described": lambda s: s.do(certificates.get, f"{7:064x}"),
