@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from aiohttp import web
@@ -57,10 +57,16 @@ def failure(status: int, reason: str, headers: Mapping[str, str] | None = None) 
 
 def invalid(error: ValidationError, *, noun: str) -> InvalidRequest:
     """Return what is wrong with a body or query; ``noun`` is what its members are called."""
-    faults = error.errors(include_url=False, include_context=True)
+    faults = _causes(error.errors(include_url=False, include_context=True))
     reasons = [_reason(fault, noun) for fault in faults[:_SHOWN_FAULTS]]
     more = len(faults) - len(reasons)
     return InvalidRequest("; ".join(reasons) + (f"; and {more} more" if more else ""))
+
+
+def _causes(faults: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+    """Leave out that a list has too few entries where it had enough and some of them were faulty."""
+    around = {fault["loc"][:depth] for fault in faults for depth in range(len(fault["loc"]))}
+    return [fault for fault in faults if fault["type"] != "too_short" or fault["loc"] not in around]
 
 
 def _reason(fault: ErrorDetails, noun: str) -> str:
