@@ -43,6 +43,14 @@ class InvalidQuery(InvalidRequest):
     """A query over things cannot be read; says where."""
 
 
+class MissingParameter(InvalidRequest):
+    """A document names a parameter (``name``) that has neither value nor default."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"parameters.{name} is required, and has no default")
+        self.name = name
+
+
 class UnknownTarget(InvalidRequest):
     """A target of a job names a group, or (under strict registration) a thing, that is not registered."""
 

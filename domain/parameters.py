@@ -19,7 +19,7 @@ from pydantic_core import SchemaError as PatternError
 from pydantic_core import SchemaValidator, core_schema
 
 from domain.documents import MAX_BYTES, MAX_DEPTH
-from domain.errors import InvalidRequest
+from domain.errors import InvalidRequest, MissingParameter
 from domain.substitution import PARAMETER_PATTERN
 
 MAX_SCHEMA_BYTES: Final = 16_384
@@ -122,7 +122,7 @@ def values(schema: Schema, given: Mapping[str, Any], needed: Collection[str]) ->
     found = {**defaults, **given}
     missing = [name for name in (*schema.get("required", ()), *sorted(needed)) if name not in found]
     if missing:
-        raise InvalidRequest(f"parameters.{missing[0]} is required, and has no default")
+        raise MissingParameter(missing[0])
     if schema:
         _validate(schema, found, "parameters")
     return found

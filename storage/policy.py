@@ -44,6 +44,8 @@ class Policy:
     """What an installation allows."""
 
     registration: Registration = Registration.AUTO
+    #: What is said further of a thing that would be registered, were that not strict.
+    strictly: str = ", and registration is strict (create it first)"
     #: How far ahead a job's start and end must lie.
     schedule_lead: timedelta = LEAD
     #: When a thing that fails job after job gets no new work.

@@ -75,11 +75,10 @@ def exclusions(connection: Connection, targets: Sequence[str], *, at: datetime) 
     if not targets:
         return []
     try:
-        return resolve(connection, targets, policy=Policy(registration=Registration.STRICT), at=at)
-    except JobsError as error:
         # Nobody is registered by being excluded, whatever the policy.
-        said = str(error).replace("targets", "excludedTargets", 1).partition(", and registration")[0]
-        raise type(error)(said) from None
+        return resolve(connection, targets, policy=Policy(Registration.STRICT, strictly=""), at=at)
+    except JobsError as error:
+        raise type(error)(str(error).replace("targets", "excludedTargets", 1)) from None
 
 
 def _is_unknown(target: Target, things: dict[str, int], groups: dict[str, int]) -> bool:
@@ -95,9 +94,7 @@ def _register(
         if target.kind == "thinggroup":
             raise UnknownTarget(f"targets: there is no thing group {target.name!r}")
         if policy.registration is Registration.STRICT:
-            raise UnknownTarget(
-                f"targets: there is no thing {target.name!r}, and registration is strict (create it first)"
-            )
+            raise UnknownTarget(f"targets: there is no thing {target.name!r}{policy.strictly}")
     return register(connection, (target.name for target in unknown), at=at)
 
 

@@ -74,7 +74,6 @@ _HTTP: Final[Mapping[int, str]] = {
     401: "UnauthorizedException",
     403: "AccessDeniedException",
     408: "RequestTimeoutException",
-    413: "RequestEntityTooLargeException",
     415: "UnsupportedMediaTypeException",
     503: "ServiceUnavailableException",
 }

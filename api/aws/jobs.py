@@ -23,7 +23,7 @@ from api.aws.jobs_shapes import (
 from api.aws.operation import READS, AwsCall, Operation, errors
 from api.aws.shapes import Empty
 from domain import managed
-from domain.errors import AlreadyExists, InvalidRequest
+from domain.errors import AlreadyExists, InvalidRequest, MissingParameter
 from domain.job import JobStatus, NewJob
 from domain.names import Arns, template_id
 from domain.roles import Role
@@ -65,6 +65,11 @@ async def create(call: AwsCall[CreateJobInput]) -> JobNamed:
         taken = wanted.job_id or ""
         raise AwsError(
             "ResourceAlreadyExistsException", str(error), resourceId=taken, resourceArn=arns.job(taken)
+        ) from None
+    except MissingParameter as error:
+        raise InvalidRequest(
+            f"documentParameters: the document names the parameter {error.name}, and only the document of a "
+            "managed job template, given by jobTemplateArn, has parameters here"
         ) from None
     return jobs_views.named(job, arns)
 

@@ -25,8 +25,13 @@ def plain(said: str, kind: str, *, member: str, arns: Arns, ownerless: bool = Fa
     region, account, what, name = found.groups()
     if what != kind:
         raise InvalidRequest(f"{member} {shown(said)} is not the ARN of a {kind}")
-    if (region, account) != (arns.region, "" if ownerless else arns.account):
-        here = f"region {arns.region} and account {'' if ownerless else arns.account}".rstrip()
+    if ownerless and (region, account) != (arns.region, ""):
+        right = arns.managed_template(name[:64])
+        raise InvalidRequest(
+            f"{member} {shown(said)} is of another region or of an account; here it is {right!a}"
+        )
+    if not ownerless and (region, account) != (arns.region, arns.account):
+        here = f"region {arns.region} and account {arns.account}"
         raise InvalidRequest(f"{member} {shown(said)} is not of {here}")
     return name
 

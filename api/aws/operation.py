@@ -34,7 +34,9 @@ class AwsCall(Generic[I]):
     @property
     def policy(self) -> Policy:
         """Return the policy of this dialect: a thing that AWS's calls name has to be there (contract 1.2)."""
-        return replace(self.options.policy, registration=Registration.STRICT)
+        return replace(
+            self.options.policy, registration=Registration.STRICT, strictly="; create it first (CreateThing)"
+        )
 
 
 Handler = Callable[[AwsCall[Any]], Awaitable[Output]]

@@ -18,6 +18,8 @@ from urllib.parse import quote_from_bytes, unquote, unquote_to_bytes
 from api.aws.errors import AwsError
 from api.errors import shown
 
+#: What requests to the planes are signed for.
+SERVICES: Final = frozenset({"iot", "iot-jobs-data"})
 ALGORITHM: Final = "AWS4-HMAC-SHA256"
 SKEW: Final = timedelta(minutes=15)
 _END: Final = "aws4_request"
@@ -92,7 +94,9 @@ def read(sent: Sent) -> Claim:
 def refuse_foreign(claim: Claim, *, region: str, service: str, now: datetime) -> None:
     """Raise ``AwsError`` for what is signed for somebody else, or too long ago, or for later."""
     if claim.service != service:
-        raise _invalid(f"the credential is scoped to {shown(claim.service)}, these operations are {service}")
+        fault = f"the credential is scoped to {shown(claim.service)}, these operations are {service}"
+        other = ": endpoint_url is that of the other plane" if claim.service in SERVICES else ""
+        raise _invalid(fault + other)
     if claim.region != region:
         raise _invalid(
             f"the credential is scoped to region {shown(claim.region)}, this server is in {region} (its "

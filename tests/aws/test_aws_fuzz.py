@@ -33,7 +33,7 @@ OPERATIONS = [
     *(pytest.param("iot-jobs-data", each.name, id=f"data-{each.name}") for each in DATA),
 ]
 #: What is told before an operation has a say, of those that cannot be asked amiss by the models as well.
-BESIDE = {"InvalidRequestException": 400, "RequestEntityTooLargeException": 413}
+BESIDE = {"InvalidRequestException": 400}
 DOCUMENT = '{"op": "update", "to": "${to}"}'
 POLICY = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "iot:*", "Resource": "*"}]}'
 THINGS, GROUPS = ["t1", "t2", "t:3"], ["g1", "g2"]

@@ -129,8 +129,11 @@ def test_the_key_of_the_rest_api_is_no_signature(site):
 
 def test_what_is_signed_for_one_plane_is_nothing_at_the_other(site):
     path = f"/aws/iot-jobs-data/things/{THING}/jobs"
-    status, headers, _ = site.exchange("GET", path, service="iot")
+    status, headers, raw = site.exchange("GET", path, service="iot")
     assert (status, headers["x-amzn-errortype"]) == (403, "InvalidSignatureException")
+    assert "endpoint_url is that of the other plane" in json.loads(raw)["message"]
+    _, _, raw = site.exchange("GET", path, service="s3")
+    assert "endpoint_url" not in json.loads(raw)["message"]
     assert site.exchange("GET", path)[0] == 200
 
 

@@ -31,6 +31,7 @@ def test_a_target_is_the_arn_of_what_is_there(fleet, target, code):
         found, status, message = call()
         assert (found, status) == (code, {"InvalidRequestException": 400}.get(code, 404))
         assert "targets: " in message
+        assert "registration" not in message
     assert refused(fleet.iot.describe_job, jobId=fleet.name("j"))[0] == "ResourceNotFoundException"
 
 

@@ -128,3 +128,23 @@ def test_a_document_of_its_own_goes_before_a_managed_one(fleet):
     shown = make(fleet, RUN, document="{}")
     assert (shown["jobTemplateArn"], "documentParameters" in shown) == (RUN, False)
     assert fleet.iot.get_job_document(jobId=shown["jobId"])["document"] == "{}"
+
+
+def test_a_document_of_ones_own_has_no_parameters_to_fill_in(fleet):
+    said = {"jobId": fleet.name("j"), "targets": fleet.things("t")}
+    code, status, message = refused(
+        fleet.iot.create_job, **said, document='{"v": "${aws:iot:parameter:version}"}'
+    )
+    assert (code, status) == ("InvalidRequestException", 400)
+    assert message.startswith("documentParameters: the document names the parameter version, ")
+    assert "jobTemplateArn" in message
+
+
+@pytest.mark.parametrize("owner", ["eu-west-1:", "us-east-1:123456789012"])
+def test_the_arn_of_a_managed_template_elsewhere_is_put_right(fleet, owner):
+    said = {"jobId": fleet.name("j"), "targets": fleet.things("t")}
+    wrong = f"arn:aws:iot:{owner}:jobtemplate/AWS-Run-Command:1.0"
+    code, status, message = refused(fleet.iot.create_job, **said, jobTemplateArn=wrong)
+    assert (code, status) == ("InvalidRequestException", 400)
+    assert message.startswith("jobTemplateArn ")
+    assert message.endswith(f"it is '{RUN}'")

@@ -31,3 +31,32 @@ def test_no_two_operations_are_reached_by_the_same_request():
         reached = [(each.method, tuple("{}" if s[0] == "{" else s for s in each.segments)) for each in plane]
         assert len(reached) == len(set(reached))
         assert len({each.name for each in plane}) == len(plane)
+
+
+@pytest.mark.parametrize(
+    ("service", "call", "said"),
+    [
+        ("iot", "create_job", {"jobId": "j", "targets": ["t"], "document": "x" * 600_000}),
+        ("iot", "create_thing", {"thingName": "t", "attributePayload": {"attributes": {"a": "x" * 600_000}}}),
+        (
+            "iot-jobs-data",
+            "update_job_execution",
+            {"thingName": "t", "jobId": "j", "status": "FAILED", "statusDetails": {"a": "x" * 600_000}},
+        ),
+    ],
+)
+def test_a_body_that_is_too_large_raises_what_the_client_knows(shared_site, service, call, said):
+    client = shared_site.client(service)
+    with pytest.raises(client.exceptions.InvalidRequestException) as caught:
+        getattr(client, call)(**said)
+    told = caught.value.response
+    assert told["ResponseMetadata"]["HTTPStatusCode"] == 413
+    assert "the body is larger than" in told["Error"]["Message"]
+
+
+def test_what_is_wrong_in_a_list_is_said_once(shared_site):
+    status, _, raw = shared_site.exchange("PUT", "/aws/iot/jobs/j", b'{"targets": [1], "document": "{}"}')
+    assert status == 400
+    assert json.loads(raw)["message"] == "targets[0] must be a string, not a number"
+    status, _, raw = shared_site.exchange("PUT", "/aws/iot/jobs/j", b'{"targets": [], "document": "{}"}')
+    assert "targets has 0 entries; at least 1 allowed" in json.loads(raw)["message"]
