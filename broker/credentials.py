@@ -6,6 +6,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 
+import structlog
+
 from broker.identity import Credentials, Identity
 from domain.access_keys import is_key_id
 from domain.certificates import thing_for
@@ -15,6 +17,8 @@ from domain.permissions import monitor
 from domain.roles import Role
 from storage import access_keys, certificates, tokens
 from storage.store import Store
+
+log = structlog.get_logger(__name__)
 
 
 class DeviceCredentials:
@@ -61,7 +65,12 @@ class DeviceCredentials:
     async def _by_certificate(self, certificate_id: str, client_id: str) -> Identity | None:
         names = await self._store.read(certificates.things_let_in, certificate_id)
         name = thing_for(names, client_id)
-        return None if name is None else Identity(name, any_client_id=True)
+        if name is not None:
+            return Identity(name, any_client_id=True)
+        why = await self._store.read(certificates.why_shut, certificate_id)
+        reason = why or f"the client id {client_id[:64]!a} is of none of its {len(names)} things"
+        log.warning("refuses a certificate", certificate=certificate_id, reason=reason)
+        return None
 
     @staticmethod
     def _by_word(credentials: Credentials) -> Identity | None:

@@ -142,6 +142,16 @@ def things_let_in(connection: Connection, certificate_id: str) -> tuple[str, ...
     return tuple(found.scalars())
 
 
+def why_shut(connection: Connection, certificate_id: str) -> str | None:
+    """Return why a certificate lets nobody in; None: it does."""
+    row = _row(connection, certificate_id)
+    if row is None:
+        return "it is not registered"
+    if row.status != CertificateStatus.ACTIVE:
+        return f"it is {row.status}"
+    return None if things_let_in(connection, certificate_id) else "it is attached to no thing"
+
+
 def trusted(connection: Connection, *, after: int) -> list[tuple[int, str]]:
     """Return what was registered without our authority since key ``after``: key and PEM, by key."""
     found = connection.execute(

@@ -66,11 +66,18 @@ async def test_it_may_do_what_its_thing_may_and_no_more(server: Whole, device: P
     await client.close()
 
 
+def why(said: list[dict], papers: Papers) -> list[str]:
+    """Return what the log gives as reasons that this certificate was refused."""
+    return [each["reason"] for each in said if each.get("certificate") == papers.certificate_id]
+
+
 @pytest.mark.parametrize("status", [CertificateStatus.INACTIVE, CertificateStatus.REVOKED])
 async def test_one_that_is_off_lets_nobody_in(server: Whole, tmp_path: Path, status: CertificateStatus):
     off = await issued(server, tmp_path / "off", "t1", status=status)
-    client, code = await knock(server.secure_port, off, "t1")
+    with capture_logs() as said:
+        client, code = await knock(server.secure_port, off, "t1")
     assert code == BAD_CREDENTIALS
+    assert why(said, off) == [f"it is {status}"]
     await client.close()
 
 
@@ -80,6 +87,7 @@ async def test_one_that_is_for_no_thing_lets_nobody_in(server: Whole, tmp_path: 
         client, code = await knock(server.secure_port, spare, "t1")
     assert code == BAD_CREDENTIALS
     assert any(spare.certificate_id in each.get("reason", "") for each in said)
+    assert why(said, spare) == ["it is attached to no thing"]
     await client.close()
 
 
@@ -87,8 +95,10 @@ async def test_one_that_our_authority_signed_and_nobody_registered_lets_nobody_i
     server: Whole, tmp_path: Path
 ):
     forged = await issued(server, tmp_path / "forged", "t1", known=False)
-    client, code = await knock(server.secure_port, forged, "t1")
+    with capture_logs() as said:
+        client, code = await knock(server.secure_port, forged, "t1")
     assert code == BAD_CREDENTIALS
+    assert why(said, forged) == ["it is not registered"]
     await client.close()
 
 
@@ -135,8 +145,10 @@ async def test_of_several_things_the_client_id_says_which(server: Whole, tmp_pat
         assert await asks(client, f"$aws/things/{name}/jobs/get")
         await client.close()
     for client_id in ("other", ""):
-        client, code = await knock(server.secure_port, shared, client_id)
+        with capture_logs() as said:
+            client, code = await knock(server.secure_port, shared, client_id)
         assert code == BAD_CREDENTIALS
+        assert why(said, shared) == [f"the client id {client_id!r} is of none of its 3 things"]
         await client.close()
 
 
