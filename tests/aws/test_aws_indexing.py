@@ -37,18 +37,18 @@ def test_what_is_done_anyway_may_be_asked_for(shared_site, said):
 @pytest.mark.parametrize(
     ("more", "reason"),
     [
-        ({"thingIndexingMode": "REGISTRY_AND_SHADOW"}, "thingIndexingMode 'REGISTRY_AND_SHADOW': there are no"),
+        ({"thingIndexingMode": "REGISTRY_AND_SHADOW"}, "'REGISTRY_AND_SHADOW': there are no shadows"),
         ({"thingIndexingMode": "OFF"}, "thingIndexingMode 'OFF': things are found by queries at all times"),
         ({"thingIndexingMode": "SOME"}, "thingIndexingMode 'SOME': it is not one of REGISTRY, OFF, "),
         ({"thingConnectivityIndexingMode": "ON"}, "thingConnectivityIndexingMode 'ON'"),
-        ({"deviceDefenderIndexingMode": "VIOLATIONS"}, "deviceDefenderIndexingMode 'VIOLATIONS': nothing here"),
+        ({"deviceDefenderIndexingMode": "VIOLATIONS"}, "IndexingMode 'VIOLATIONS': nothing here"),
         ({"namedShadowIndexingMode": "ON"}, "namedShadowIndexingMode 'ON': there are no shadows"),
         (
             {"customFields": [{"name": "attributes.rpm", "type": "Number"}]},
-            "customFields [{'name': 'attributes.rpm', 'type': 'Number'}]: it is not honoured: fields need no type",
+            "'type': 'Number'}]: it is not honoured: fields need no type here",
         ),
         ({"managedFields": [{"name": "thingName", "type": "String"}]}, "which fields there are is fixed"),
-        ({"filter": {"geoLocations": [{"name": "attributes.at", "order": "LatLon"}]}}, "nor sockets are searched"),
+        ({"filter": {"geoLocations": [{"name": "at", "order": "LatLon"}]}}, "nor sockets are searched"),
     ],
     ids=str,
 )  # fmt: skip
