@@ -15,7 +15,7 @@ from api.artifact_stream import Content, Upload
 from api.call import ApiOptions, Call
 from api.errors import RETRY_AFTER, invalid, shown
 from api.route import Route
-from api.shapes import Answer, Nothing, Request
+from api.shapes import Answer, Nothing, Request, Text
 from domain import access_keys, names
 from domain.errors import InvalidRequest, NotFound
 from storage.store import Store
@@ -51,6 +51,8 @@ def bind(route: Route, store: Store, options: ApiOptions) -> Handler:
             actor=callers.actor(request, options) if route.reads_body else "",
         )
         answer = await route.handler(call)
+        if isinstance(answer, Text):
+            return web.Response(body=answer.text.encode(), content_type=answer.media_type)
         return await answer.send(request) if isinstance(answer, Content) else _respond(answer, route)
 
     return handle

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from api.shapes import Answer
+from api.shapes import Answer, Text
 
 
 class CertificateIssued(Answer):
@@ -25,3 +25,9 @@ class CertificatesRevoked(Answer):
 
     deleted: Literal[True] = True
     revoked: int
+
+
+class AuthorityCertificate(Text):
+    """The certificate that devices check this server by, in PEM. No secret: it is in every handshake."""
+
+    media_type: ClassVar[str] = "application/x-pem-file"

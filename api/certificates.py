@@ -6,19 +6,17 @@ import asyncio
 import logging
 
 from api.call import Call
-from api.certificate_schema import CertificateIssued, CertificatesRevoked
+from api.certificate_schema import AuthorityCertificate, CertificateIssued, CertificatesRevoked
 from api.shapes import Nothing
 from domain.errors import Unavailable
 from storage import principals, things
-from storage.authority import new_keys
+from storage.authority import Authority, new_keys
 
 _log = logging.getLogger(__name__)
 
 
 async def issue(call: Call[Nothing, Nothing]) -> CertificateIssued:
-    name, authority = call.path["thingName"], call.options.authority
-    if authority is None:
-        raise Unavailable("this server has no certificate authority")
+    name, authority = call.path["thingName"], _authority(call)
     await call.store.read(things.get, name)
     keys, public = await asyncio.to_thread(new_keys)
     made = authority.for_device(public, common_name=name, at=call.at)
@@ -31,6 +29,16 @@ async def issue(call: Call[Nothing, Nothing]) -> CertificateIssued:
         private_key=keys.private,
         authority_pem=authority.pem,
     )
+
+
+async def authority_pem(call: Call[Nothing, Nothing]) -> AuthorityCertificate:
+    return AuthorityCertificate(text=_authority(call).pem)
+
+
+def _authority(call: Call[Nothing, Nothing]) -> Authority:
+    if call.options.authority is None:
+        raise Unavailable("this server has no certificate authority")
+    return call.options.authority
 
 
 async def revoke(call: Call[Nothing, Nothing]) -> CertificatesRevoked:

@@ -14,8 +14,8 @@ from aiohttp.typedefs import Handler, Middleware
 from api.call import ApiOptions
 from api.errors import Refusal, shown
 
-#: For probes, which carry no key and may call us by any name.
-OPEN: Final = frozenset({"/healthz", "/readyz"})
+#: For probes and for devices that are yet to trust us: they carry no key and may call us by any name.
+OPEN: Final = frozenset({"/healthz", "/readyz", "/authority/ca.pem"})
 #: Carries a key of its own, the signature of its link, and takes as long as its reader does.
 _DOWNLOAD: Final = re.compile(r"/artifacts/[^/]+/content")
 #: The description of this API, which tells nothing of an installation; a browser has no key to show for it.

@@ -17,7 +17,7 @@ from api.callers import HEADER
 from api.fields import ARTIFACT_SCHEMA, JOB_SCHEMA, KEY_ID_SCHEMA, THING_SCHEMA
 from api.guards import OPEN
 from api.route import Route
-from api.shapes import Answer, Error, Nothing, Request
+from api.shapes import Answer, Error, Nothing, Request, Text
 from domain.acts import HINT_PATTERN
 
 Schema = dict[str, Any]
@@ -118,7 +118,7 @@ def _operation(route: Route, schemas: Mapping[str, Schema], options: ApiOptions)
     }
     if options.api_key is not None and route.path in OPEN:
         operation["security"] = []
-    if options.api_key is not None and route.answer.binary:
+    elif options.api_key is not None and route.answer.binary:
         operation["security"] = [{"key": []}, {"link": []}]
     if route.body is not Nothing:
         required = bool(schemas[route.body.__name__].get("required"))
@@ -130,6 +130,8 @@ def _operation(route: Route, schemas: Mapping[str, Schema], options: ApiOptions)
 
 
 def _content(model: type[Request | Answer]) -> Schema:
+    if issubclass(model, Text):
+        return {model.media_type: {"schema": {"type": "string"}}}
     if model.binary:
         return {"application/octet-stream": {}}
     return {"application/json": {"schema": {"$ref": _REF.format(model=model.__name__)}}}

@@ -318,6 +318,14 @@ SERVER: Final = (
     Route(GET, "/healthz", "isAlive", operations.alive, summary="Whether the process lives", errors=INVALID),
     Route(
         GET,
+        "/authority/ca.pem",
+        "getAuthorityCertificate",
+        certificates.authority_pem,
+        summary="The certificate by which devices check this server over TLS",
+        errors=INVALID,
+    ),
+    Route(
+        GET,
         "/readyz",
         "isReady",
         operations.ready,

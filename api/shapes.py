@@ -55,6 +55,14 @@ class Answer(BaseModel):
         return 200
 
 
+class Text(Answer):
+    """An answer that is sent as the text it is."""
+
+    binary: ClassVar[bool] = True
+    media_type: ClassVar[str] = "text/plain"
+    text: str
+
+
 class Error(Answer):
     """Every failure, whatever its status."""
 

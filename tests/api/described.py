@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 #: What is served beside the table of routes, and is no JSON that a schema describes.
 BESIDE = re.compile(r"/openapi\.json|/docs(/.*)?")
 #: What is served as it is, whatever its type.
-CONTENT = re.compile(r"/artifacts/[^/]+/content")
+CONTENT = re.compile(r"/artifacts/[^/]+/content|/authority/ca\.pem")
 #: Answers that come before any operation is found.
 NOWHERE = {400, 401, 403, 404, 405, 503}
 HEADERS = {

@@ -2,6 +2,7 @@
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
+from http_door import opened
 
 
 def issued(door, thing):
@@ -36,3 +37,19 @@ def test_revoking_takes_all_there_are(door):
 def test_a_thing_that_is_not_there_has_none(door):
     assert door("POST", "/things/nobody/certificates").status == 404
     assert door("DELETE", "/things/nobody/certificates").status == 404
+
+
+def test_the_authority_shows_its_certificate_to_whoever_asks(tmp_path):
+    with opened(tmp_path / "data", api_key="correct-horse-battery-staple-0123456789") as door:
+        shown = door("GET", "/authority/ca.pem")
+        assert (shown.status, shown.headers["Content-Type"]) == (200, "application/x-pem-file")
+        assert shown.raw.decode() == door._options.authority.pem
+        head = door("HEAD", "/authority/ca.pem")
+        assert (head.status, head.raw, head.headers["Content-Length"]) == (200, b"", str(len(shown.raw)))
+        assert door("GET", "/authority/ca.key").status == 401
+
+
+def test_where_there_is_no_authority_that_is_said(tmp_path):
+    with opened(tmp_path / "data", authority=None) as door:
+        reply = door("GET", "/authority/ca.pem")
+        assert (reply.status, reply.error) == (503, "this server has no certificate authority")

@@ -9,7 +9,7 @@ from api.routes import ROUTES
 
 KEY = "correct-horse-battery-staple-0123456789"
 NEW = {"targets": ["t"], "targetSelection": "SNAPSHOT", "document": "{}"}
-OPEN = {"/healthz", "/readyz"}
+OPEN = {"/healthz", "/readyz", "/authority/ca.pem"}
 
 
 @pytest.fixture(scope="module")
@@ -151,6 +151,10 @@ def test_a_whole_url_in_the_request_line_counts_as_a_name(shared_door):
 
 def test_probes_may_call_by_any_name(shared_door):
     assert shared_door("GET", "/healthz", headers={"Host": "10.1.2.3:8080"}).status == 200
+
+
+def test_who_is_yet_to_trust_us_may_call_by_any_name(shared_door):
+    assert shared_door("GET", "/authority/ca.pem", headers={"Host": "10.1.2.3:8080"}).status == 200
 
 
 def test_more_names_can_be_allowed(tmp_path):

@@ -21,6 +21,7 @@ PRINTED = {
     "deleteJobExecution": {"executionNumber", "force"},
     "updateJob": {"description"},
 }
+MEDIA = {"application/json", "application/octet-stream", "application/x-pem-file"}
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +64,7 @@ def test_every_operation_says_what_it_is_and_what_it_may_answer(document, operat
             if "$ref" in response:
                 assert response["$ref"].rpartition("/")[2] in document["components"]["responses"]
             else:
-                assert set(response["content"]) <= {"application/json", "application/octet-stream"}
+                assert set(response["content"]) <= MEDIA
 
 
 @pytest.mark.parametrize("route", CUSTOMER, ids=lambda route: route.name)
@@ -106,7 +107,9 @@ def test_the_key_is_asked_for_when_there_is_one(tmp_path, document):
         locked = door.ok("GET", "/openapi.json", headers={"Authorization": f"Bearer {KEY}"})
     assert locked["security"] == [{"key": []}]
     assert locked["components"]["securitySchemes"]["key"] == {"type": "http", "scheme": "bearer"}
-    assert locked["paths"]["/healthz"]["get"]["security"] == []
+    for path in ("/healthz", "/authority/ca.pem"):
+        assert locked["paths"][path]["get"]["security"] == []
+        assert "401" not in locked["paths"][path]["get"]["responses"]
     assert "401" in locked["paths"]["/jobs"]["get"]["responses"]
     assert [error.message for error in OpenAPIV31SpecValidator(locked).iter_errors()] == []
 
