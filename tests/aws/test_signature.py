@@ -8,8 +8,9 @@ from urllib.parse import quote
 
 import boto3
 import pytest
+from awscrt.exceptions import AwsCrtError
 from botocore.awsrequest import AWSResponse
-from hypothesis import example, given
+from hypothesis import example, given, reject
 from hypothesis import strategies as st
 from signing import KEY, NOW, SECRET, SIGNERS, botocore_clock, sent, signed
 
@@ -69,7 +70,11 @@ QUERY = st.lists(st.tuples(TEXT, TEXT), max_size=5)
 def test_whatever_botocore_signs_holds(signer, segments, pairs, body):
     query = "&".join(f"{quote(name, safe='-._~')}={quote(value, safe='-._~')}" for name, value in pairs)
     url = f"{BASE}/{'/'.join(segments)}" + (f"?{query}" if query else "")
-    request = signed(url, method="POST", body=body, signer=signer)
+    try:
+        request = signed(url, method="POST", body=body, signer=signer)
+    except AwsCrtError:
+        # The signer in C does not parse all that the one in Python does.
+        reject()
     assert holds(request)
     assert not holds(request, secret=SECRET + "x")
     assert not holds(changed(request, body=body + b" "))
