@@ -11,7 +11,8 @@ from pathlib import Path
 
 from contract_server import ContractServer
 from devices import Device
-from mosquitto_server import BINARY, free_port
+from mosquitto_server import BINARY
+from ports import free_port
 
 
 @contextlib.contextmanager

@@ -4,11 +4,12 @@ import asyncio
 import os
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
+
+from ports import free_port
 
 SHIPPED = Path(__file__).parents[2] / "deploy" / "mosquitto"
 PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
@@ -26,12 +27,6 @@ def shipped_acl() -> str:
 
 def secret(user: str) -> str:
     return f"secret-of-{user}"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class MosquittoServer:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from devices import Device, Gone
 from doors import EchoDoor, RecordingDoor
-from mosquitto_server import DISPATCHER, MosquittoServer, free_port, secret, shipped_acl
+from mosquitto_server import DISPATCHER, MosquittoServer, secret, shipped_acl
+from ports import free_port
 
 from broker.link import LinkDown
 from broker.mqtt import ExternalLink

@@ -12,7 +12,7 @@ from typing import Self
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from mosquitto_server import free_port
+from ports import free_port
 
 from cli.rest import Rest
 

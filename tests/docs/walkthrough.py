@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from ports import free_port
 from wire import Message, Wire, messages, thing_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -71,7 +72,7 @@ class Walk:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.http, self.mqtt, self.mqtts = _free(), _free(), _free()
+        self.http, self.mqtt, self.mqtts = free_port(), free_port(), free_port()
         self._background: list[subprocess.Popen[bytes]] = []
         self._wires: dict[str, Wire] = {}
         (folder / ".venv").symlink_to(sys.prefix)
@@ -179,9 +180,3 @@ class Walk:
 
 def _only_reads(command: str) -> bool:
     return command.startswith("curl ") and " -d " not in command and " -X " not in command
-
-
-def _free() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
