@@ -37,6 +37,9 @@ class ApiOptions:
     in_flight: int = 128
     #: Downloads of artifacts at a time, which take long and must not keep others waiting.
     downloads: int = 512
+    #: Calls a second of each operation of AWS's control plane, of each kind on its data plane; 0: no limit.
+    control_plane_rate: int = 0
+    data_plane_rate: int = 0
     #: How long a body may take, one of JSON in all, an artifact's without a byte.
     body_seconds: float = 30.0
     #: Whether the AWS planes take requests without a signature, or with any (on loopback only).

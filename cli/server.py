@@ -246,6 +246,8 @@ def _api_options(
         version=version("thingjobs"),
         links={},
         insecure=settings.insecure_operators,
+        control_plane_rate=settings.control_plane_rate,
+        data_plane_rate=settings.data_plane_rate,
         artifacts=kept,
         endpoints=endpoints_of(settings),
     )

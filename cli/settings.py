@@ -102,6 +102,8 @@ class Settings(BaseSettings):
     http_endpoint: Endpoint | None = None
     registration: Literal["auto", "strict"] = "auto"
     schedule_min_lead_minutes: Annotated[int, Field(ge=0, le=1440)] = 30
+    control_plane_rate: Annotated[int, Field(ge=0, le=100_000)] = 0
+    data_plane_rate: Annotated[int, Field(ge=0, le=100_000)] = 0
     quarantine_after: Annotated[int, Field(ge=0, le=MOST_FAILURES)] = 0
     quarantine_minutes: Annotated[int, Field(ge=1, le=LONGEST_MINUTES)] = 60
 

@@ -93,21 +93,24 @@ def _execution(call: AwsCall[Any], answer: device.Answer) -> ExecutionOutput:
 
 
 _ERRORS: Final = errors("IR RNF TH SU CV")
+#: Counted together, as AWS counts them (contract 2.15).
+_READS: Final = "DescribeJobExecution and GetPendingJobExecutions"
+_CHANGES: Final = "StartNextPendingJobExecution and UpdateJobExecution"
 OPERATIONS: Final = (
     Operation(
         "GetPendingJobExecutions", "GET", "/things/{thingName}/jobs", get_pending,
-        errors=_ERRORS, role=Role.DEVICE,
+        errors=_ERRORS, role=Role.DEVICE, rate=_READS,
     ),
     Operation(
         "StartNextPendingJobExecution", "PUT", "/things/{thingName}/jobs/$next", start_next,
-        errors=_ERRORS, role=Role.DEVICE,
+        errors=_ERRORS, role=Role.DEVICE, rate=_CHANGES,
     ),
     Operation(
         "DescribeJobExecution", "GET", "/things/{thingName}/jobs/{jobId}", describe,
-        errors=(*_ERRORS, "TS"), role=Role.DEVICE,
+        errors=(*_ERRORS, "TS"), role=Role.DEVICE, rate=_READS,
     ),
     Operation(
         "UpdateJobExecution", "POST", "/things/{thingName}/jobs/{jobId}", update,
-        errors=(*_ERRORS, "IST"), role=Role.DEVICE,
+        errors=(*_ERRORS, "IST"), role=Role.DEVICE, rate=_CHANGES,
     ),
 )  # fmt: skip

@@ -55,6 +55,8 @@ class Operation:
     role: Role = field(kw_only=True, default=Role.VIEWER)
     #: Bytes of body.
     limit: int = field(kw_only=True, default=DEFAULT_LIMIT)
+    #: What it is counted as where rates have a limit; "" is by itself.
+    rate: str = field(kw_only=True, default="")
     given: type[Input] = field(init=False)
     answer: type[Output] = field(init=False)
     #: Names in the query, headers, and names of the path's own, with the member each of them is.

@@ -17,6 +17,7 @@ from api import bodies
 from api.aws import guard
 from api.aws.errors import AwsError, failure, internal, refused, told
 from api.aws.operation import AwsCall, Operation
+from api.aws.rates import Rates
 from api.aws.shapes import Input
 from api.call import ApiOptions
 from api.errors import Refusal, invalid, shown
@@ -51,6 +52,7 @@ class Plane:
     options: ApiOptions
     #: Counts what goes on at a time.
     in_flight: AbstractContextManager[Any]
+    rates: Rates
     data: bool = False
     #: Keys looked up at a time, whoever asks.
     _questions: asyncio.Semaphore = field(init=False, default_factory=lambda: asyncio.Semaphore(_QUESTIONS))
@@ -113,6 +115,7 @@ class Plane:
             raise AwsError("UnknownOperationException", reason, status=404)
         operation = found.operation
         guard.authorize(principal, operation, found.path)
+        self.rates.take(operation.rate or operation.name)
         said = {**_query(request, operation), **_headers(request, operation), **found.path}
         given = await _given(operation.given, said, raw)
         call = AwsCall(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from aiohttp import hdrs, web
 
 from api.aws.operations import CONTROL, DATA
 from api.aws.plane import Plane
+from api.aws.rates import Rates
 from api.call import ApiOptions
 from storage.store import Store
 
@@ -49,6 +51,7 @@ def planes(store: Store, options: ApiOptions, in_flight: AbstractContextManager[
                 store=store,
                 options=options,
                 in_flight=in_flight,
+                rates=Rates(options.data_plane_rate, time.monotonic),
                 data=True,
             ),
             Plane(
@@ -58,6 +61,7 @@ def planes(store: Store, options: ApiOptions, in_flight: AbstractContextManager[
                 store=store,
                 options=options,
                 in_flight=in_flight,
+                rates=Rates(options.control_plane_rate, time.monotonic),
             ),
         )
     )

@@ -52,7 +52,7 @@ class Site:
             region_name=REGION,
             aws_access_key_id=signing.key_id,
             aws_secret_access_key=signing.secret,
-            config=Config(retries={"total_max_attempts": 1}, **config),
+            config=Config(**{"retries": {"total_max_attempts": 1}, **config}),
         )
 
     @cached_property
