@@ -9,10 +9,11 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.util.exc import CommandError
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
 
 from domain.errors import Unavailable
 from storage import artifacts, pages
+from storage.locks import SCHEMA
 
 _MIGRATIONS: Final = Path(__file__).with_name("migrations")
 #: The newest migration. Reading it out of the scripts costs every start more than opening the database.
@@ -25,6 +26,9 @@ def upgrade(engine: Engine) -> None:
     Raises ``Unavailable`` for a database that a newer version of this program has made.
     """
     with engine.begin() as connection:
+        if connection.dialect.name != "sqlite":
+            # Of several processes that start together one does it, and the others find it done.
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": SCHEMA})
         # Whatever else it is (older, newer, empty, of several heads) is for alembic to judge.
         if MigrationContext.configure(connection).get_current_heads() != (HEAD,):
             try:

@@ -1,29 +1,64 @@
-"""A store on a file of its own: its verbs called directly, or the real thing with its threads."""
+"""A store on a database of its own, on SQLite and on PostgreSQL: its verbs called directly, or the real thing."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 from invariants import check
-from migrated import lay_in
+from postgres_server import BINARIES, HINT, PostgresServer
+from sites import PostgresDatabase, Site, SqliteFile
 from sync_store import SyncStore, names
 
 from storage import departures
 from storage.store import Store
 
+MakeSite = Callable[[Path], Site]
+
+
+@pytest.fixture(scope="session")
+def postgres_server(requirement: Callable[..., None]) -> Iterator[PostgresServer]:
+    """One for all tests of this process; it forgets what a power cut would lose."""
+    requirement("PostgreSQL 15 or newer", BINARIES, HINT)
+    server = PostgresServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def make_site(request: pytest.FixtureRequest) -> Iterator[MakeSite]:
+    """Give ``make_site(folder)``: a new database, on either."""
+    if request.param == "sqlite":
+        yield lambda folder: SqliteFile(folder, durable=False)
+        return
+    server = request.getfixturevalue("postgres_server")
+    made: list[PostgresDatabase] = []
+
+    def make(folder: Path) -> PostgresDatabase:
+        made.append(PostgresDatabase(server, folder))
+        return made[-1]
+
+    yield make
+    for site in made:
+        site.drop()
+
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[SyncStore]:
+def site(make_site: MakeSite, tmp_path: Path) -> Site:
+    return make_site(tmp_path)
+
+
+@pytest.fixture
+def store(site: Site) -> Iterator[SyncStore]:
     """Every test ends with a look at what must always hold."""
-    store = SyncStore(tmp_path / "thingjobs.sqlite3")
+    store = SyncStore(site)
     yield store
     check(store)
     store.close()
 
 
 @pytest.fixture
-async def real_store(tmp_path: Path) -> AsyncIterator[Store]:
-    store = Store.open(lay_in(tmp_path / "data"))
+async def real_store(make_site: MakeSite, tmp_path: Path) -> AsyncIterator[Store]:
+    store = make_site(tmp_path / "data").store()
     yield store
     await store.close()
 

@@ -1,0 +1,49 @@
+"""Locks that only PostgreSQL needs, where several write at once; on SQLite all of them cost nothing.
+
+Taken in one order, so that nobody waits in a ring: things by key, executions by key, jobs by key, the log of
+transitions. Advisory ones are numbered here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from sqlalchemy import Connection, text
+
+from storage.lists import bound, ints
+
+#: Held by every writing transaction: shared by verbs that may run beside others, else alone.
+GATE: Final = 7_401_000
+#: Held by whoever changes the schema.
+SCHEMA: Final = 7_401_001
+#: Held from the first transition a transaction writes until it commits.
+LOG: Final = 7_401_002
+
+
+def lock_log(connection: Connection) -> None:
+    """Be the only one who writes transitions until the commit: their numbers rise in the order of commits."""
+    if connection.dialect.name != "sqlite":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOG})
+
+
+def lock_things(connection: Connection, keys: Iterable[int]) -> None:
+    """Let nobody else decide about these things until the commit."""
+    _lock_rows(connection, "things", keys)
+
+
+def lock_jobs(connection: Connection, keys: Iterable[int]) -> None:
+    """Let nobody else change these jobs until the commit."""
+    _lock_rows(connection, "jobs", keys)
+
+
+def _lock_rows(connection: Connection, table: str, keys: Iterable[int]) -> None:
+    wanted = sorted(set(keys))
+    if wanted and connection.dialect.name != "sqlite":
+        connection.execute(
+            text(
+                f"SELECT id FROM {table} WHERE id IN (SELECT v FROM {ints(connection, 'keys')} k) "
+                "ORDER BY id FOR NO KEY UPDATE"
+            ),
+            {"keys": bound(connection, wanted)},
+        )

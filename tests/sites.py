@@ -1,0 +1,83 @@
+"""Where a store of the tests lies: a file of SQLite's, or a database on a PostgreSQL server."""
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import psycopg
+from migrated import lay, lay_in
+from postgres_server import PostgresServer
+from sqlalchemy import Engine, event
+
+from storage import postgres, sqlite
+from storage.store import Store
+
+Rows = Callable[[str], list[tuple]]
+
+
+class Site(Protocol):
+    """One database with the tables as the migrations leave them."""
+
+    #: Of the dialect, as SQLAlchemy spells it.
+    name: str
+    #: Where keys and, for SQLite, the database lie.
+    folder: Path
+
+    def writer(self) -> Engine: ...
+
+    def looker(self) -> tuple[Rows, Callable[[], None]]:
+        """Return how to look at what is committed, past the store, and how to stop."""
+
+    def store(self) -> Store:
+        """Open the real thing."""
+
+
+class SqliteFile:
+    """A file at ``folder``. ``durable=False`` for what opens hundreds of them."""
+
+    name = "sqlite"
+
+    def __init__(self, folder: Path, *, durable: bool = True) -> None:
+        self.folder, self._durable = folder, durable
+
+    @property
+    def file(self) -> Path:
+        return self.folder / "thingjobs.sqlite3"
+
+    def writer(self) -> Engine:
+        engine = sqlite.writer(lay(self.file))
+        if not self._durable:
+            event.listen(engine, "connect", lambda c, _: c.execute("PRAGMA synchronous=OFF").close())
+        return engine
+
+    def looker(self) -> tuple[Rows, Callable[[], None]]:
+        connection = sqlite3.connect(self.file, isolation_level=None)
+        return lambda statement: connection.execute(statement).fetchall(), connection.close
+
+    def store(self) -> Store:
+        return Store.open(lay_in(self.folder))
+
+
+class PostgresDatabase:
+    """A database of its own on a server; ``drop`` it when it is one of many."""
+
+    name = "postgresql"
+
+    def __init__(self, server: PostgresServer, folder: Path) -> None:
+        self.server, self.folder = server, folder
+        self._database = server.new_database()
+        self.url = server.url(self._database)
+
+    def writer(self) -> Engine:
+        return postgres.writer(self.url)
+
+    def looker(self) -> tuple[Rows, Callable[[], None]]:
+        connection = psycopg.connect(self.url, autocommit=True)
+        return lambda statement: connection.execute(statement.encode()).fetchall(), connection.close
+
+    def store(self) -> Store:
+        return Store.connect(self.url, data_dir=self.folder)
+
+    def drop(self) -> None:
+        self.server.drop(self._database)
