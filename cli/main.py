@@ -11,6 +11,7 @@ from cli.access_keys import keys_app
 from cli.agent import agent_command
 from cli.artifacts import artifacts_app
 from cli.certificates import certificates_app
+from cli.db import db_app
 from cli.demo import demo_command
 from cli.errors import OneLineErrors
 from cli.fleet import fleet_command
@@ -58,3 +59,4 @@ app.add_typer(jobs_app)
 app.add_typer(keys_app)
 app.add_typer(certificates_app)
 app.add_typer(artifacts_app)
+app.add_typer(db_app)

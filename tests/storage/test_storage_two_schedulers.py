@@ -7,7 +7,7 @@ that has been asleep and acts on what it read long ago.
 import asyncio
 import random
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ import pytest
 from engine import Engine
 from invariants import check
 from paced_jobs import abort, paced, retry, things
+from sqlalchemy import Connection
 
 from broker.scheduler import Scheduler
 from domain.errors import JobsError
@@ -25,6 +26,7 @@ from domain.pacing import UNPACED
 from domain.timeout_config import TimeoutConfig
 from storage import agenda, groups, jobs, turns
 from storage.policy import Policy
+from storage.snapshot import snapshot
 from storage.store import Store
 
 RATE = 7
@@ -35,8 +37,12 @@ MINUTE = 60_000
 class File:
     """The store's file as the invariants want to read it."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+    def __init__(self, data: Path, connection: sqlite3.Connection) -> None:
+        self._data, self._connection = data, connection
+
+    def do(self, verb: Callable[[Connection], Any]) -> Any:
+        with snapshot(self._data) as connection:
+            return verb(connection)
 
     def rows(self, statement: str) -> list[tuple]:
         return self._connection.execute(statement).fetchall()
@@ -45,7 +51,7 @@ class File:
 @contextmanager
 def looking(data: Path) -> Iterator[File]:
     with closing(sqlite3.connect(data / "thingjobs.sqlite3", isolation_level=None)) as connection:
-        yield File(connection)
+        yield File(data, connection)
 
 
 class Twins:
