@@ -88,8 +88,8 @@ class Bell:
     def _hear_until_lost(self, wake: Callable[[Signal], None], *, was_deaf: bool) -> None:
         pooled = self._engine.raw_connection()
         # Out of the pool: listening is state of a session.
-        pooled.detach()
         driver: Any = pooled.driver_connection
+        pooled.detach()
         with closing(driver):
             driver.rollback()
             driver.isolation_level = None

@@ -1,4 +1,4 @@
-"""A circuit breaker: while a server is known to be out of reach, a call is refused before it costs a thread."""
+"""A circuit breaker: a call to a server that is known to be out of reach is refused and costs no thread."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from typing import Final
 
 import psycopg
-from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from domain.errors import Unavailable
 
@@ -26,6 +27,7 @@ class Breaker:
         self._lock = threading.Lock()
         self._wait = 0.0
         self._opens_at = 0.0
+        self._is_trying = False
 
     def admit(self) -> None:
         """Raise ``Unavailable`` while it is open; whoever passes when it is not quite closed is the probe."""
@@ -36,29 +38,30 @@ class Breaker:
             if now < self._opens_at:
                 raise Unavailable("the database server is out of reach; trying again soon")
             self._opens_at = now + self._wait
+            self._is_trying = True
 
     @contextmanager
     def watch(self) -> Iterator[None]:
         """Learn from a call how the server is. A pool that stays empty becomes ``Unavailable``."""
         try:
             yield
-        except DBAPIError as error:
-            if is_out_of_reach(error):
+        except PoolTimeout as error:
+            raise Unavailable("every connection to the database is busy") from error
+        except BaseException as error:
+            if isinstance(error, DBAPIError) and is_out_of_reach(error):
                 self._lost()
             else:
                 self._wait = 0.0
             raise
-        except PoolTimeout as error:
-            raise Unavailable("every connection to the database is busy") from error
         self._wait = 0.0
 
     def _lost(self) -> None:
         with self._lock:
-            now = self._clock()
             # Many calls that fail together are one failure.
-            if not self._wait or now >= self._opens_at - self._wait / 2:
+            if self._is_trying or not self._wait:
                 self._wait = min(self._wait * 2 or FIRST_WAIT, LONGEST_WAIT)
-            self._opens_at = now + self._wait
+            self._is_trying = False
+            self._opens_at = self._clock() + self._wait
 
 
 def is_out_of_reach(error: DBAPIError) -> bool:

@@ -33,7 +33,7 @@ class Database(Protocol):
     def transact(self, work: Callable[[Connection], T], *, alone: bool) -> tuple[T, frozenset[Signal]]:
         """Run ``work`` in a writing transaction; return its value and signals once that is on disk.
 
-        ``alone``: no other transaction of this kind may run meanwhile. May run ``work`` again after a rollback.
+        ``alone``: no other writing transaction may run meanwhile. ``work`` may run again after a rollback.
         """
 
     def look(self, work: Callable[[Connection], T]) -> T:

@@ -1,4 +1,4 @@
-"""Ends calls that a server never answers: a frozen one keeps the network alive and its own time-outs asleep."""
+"""Ends calls that a server never answers: a frozen one keeps the network alive, and its time-outs sleep."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Overseer:
     def _oversee(self) -> None:
         while not self._stop.wait(min(1.0, self._patience / 4)):
             now = time.monotonic()
-            # Under the lock: a connection that is still in here has not been given back, nor its number reused.
+            # Under the lock: a connection that is still in here has not been given back.
             with self._lock:
                 for until, driver in self._busy.values():
                     if now >= until:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, make_url, text
@@ -71,7 +72,7 @@ _REASONS: Final = {
     _LOCK_TIMEOUT: "the database is locked by other writers",
     "57014": "the database took too long",
     "57P": "the database server is stopping or starting",
-    "08": "the connection to the database was lost",
+    "08": "there is no connection to the database",
     "25006": "the database is read-only",
     "28": "the database refuses our name or password",
     "3D000": "there is no such database",
@@ -128,9 +129,8 @@ class Server:
             schema.upgrade(self._writer)
         except BaseException as error:
             self._writer.dispose()
-            trouble = self.trouble(error) if isinstance(error, DBAPIError) else None
-            if trouble is not None:
-                raise Unavailable(f"the database cannot be used: {trouble.reason}") from error
+            if isinstance(error, DBAPIError) and (found := trouble(error)) is not None:
+                raise Unavailable(f"the database cannot be used: {found.reason} ({error.orig})") from error
             raise
         self._breaker = Breaker()
         self._overseer = Overseer(PATIENCE)
@@ -141,12 +141,12 @@ class Server:
         self._breaker.admit()
 
     def transact(self, work: Callable[[Connection], T], *, alone: bool) -> tuple[T, frozenset[Signal]]:
-        """Run ``work`` in a transaction, again if others were in the way, once more on a connection gone stale."""
+        """Run ``work``, again if others were in the way, and once more if the connection had gone stale."""
         begin = _BEGIN_ALONE if alone else _BEGIN_BESIDE
         for attempt in range(1, ATTEMPTS + 1):
             committing = False
             try:
-                with self._breaker.watch(), self._writer.connect() as connection, self._overseer.over(connection):
+                with self._on(self._writer) as connection:
                     take(connection)
                     with connection.begin() as transaction:
                         connection.execute(begin, _LIMITS)
@@ -156,8 +156,9 @@ class Server:
                         transaction.commit()
                     return value, signals
             except DBAPIError as error:
-                # What was lost while committing may be on disk: only the caller can tell.
-                if committing or attempt == ATTEMPTS or not _may_go_again(error, attempt):
+                # What was lost while committing may be on disk: only the caller can find out.
+                is_in_doubt = committing and error.connection_invalidated
+                if is_in_doubt or attempt == ATTEMPTS or not _may_go_again(error, attempt):
                     raise
             time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - apart, not secret
         raise AssertionError("unreachable")
@@ -172,10 +173,14 @@ class Server:
             return self._look(work)
 
     def _look(self, work: Callable[[Connection], T]) -> T:
-        with self._breaker.watch(), self._readers.connect() as connection, self._overseer.over(connection):
-            with connection.begin():
-                connection.execute(_BEGIN_READ, {"statement": _LIMITS["statement"]})
-                return work(connection)
+        with self._on(self._readers) as connection, connection.begin():
+            connection.execute(_BEGIN_READ, {"statement": _LIMITS["statement"]})
+            return work(connection)
+
+    @contextmanager
+    def _on(self, engine_: Engine) -> Iterator[Connection]:
+        with self._breaker.watch(), engine_.connect() as connection, self._overseer.over(connection):
+            yield connection
 
     def trouble(self, error: DBAPIError) -> Trouble | None:
         """Return what is the server's, not the statement's."""

@@ -62,7 +62,7 @@ class Store:
         """Bring the schema up to date, return the store on PostgreSQL, which others may have open too.
 
         ``data_dir`` holds the key that secrets are sealed with: every process needs the same one. Raises
-        ``Unavailable`` if the server cannot be reached or refuses, ``InvalidRequest`` for a URL of another kind.
+        ``Unavailable`` if the server cannot be reached or refuses, ``InvalidRequest`` for another URL.
         """
         # Not with SQLite: its driver is an extra.
         from storage.postgres import Server  # noqa: PLC0415

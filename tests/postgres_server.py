@@ -100,7 +100,24 @@ class PostgresServer:
             self.process.wait()
             self.process = None
 
+    def freeze(self) -> None:
+        """Stop every process of it where it stands; the network stays up."""
+        self._signal_all(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal_all(signal.SIGCONT)
+
+    def _signal_all(self, which: signal.Signals) -> None:
+        assert self.process is not None
+        main = self.process.pid
+        children = Path(f"/proc/{main}/task/{main}/children").read_text().split()
+        for pid in (main, *map(int, children)):
+            with suppress(ProcessLookupError):
+                os.kill(pid, which)
+
     def close(self) -> None:
+        if self.process is not None:
+            self.thaw()
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Protocol
 
@@ -29,8 +30,14 @@ class Site(Protocol):
     def looker(self) -> tuple[Rows, Callable[[], None]]:
         """Return how to look at what is committed, past the store, and how to stop."""
 
+    def script(self, statements: str) -> None:
+        """Run statements past the store."""
+
     def store(self) -> Store:
         """Open the real thing."""
+
+    def drop(self) -> None:
+        """Be gone, if that is worth it: nobody uses it any more."""
 
 
 class SqliteFile:
@@ -55,12 +62,19 @@ class SqliteFile:
         connection = sqlite3.connect(self.file, isolation_level=None)
         return lambda statement: connection.execute(statement).fetchall(), connection.close
 
+    def script(self, statements: str) -> None:
+        with closing(sqlite3.connect(self.file)) as connection:
+            connection.executescript(statements)
+
     def store(self) -> Store:
         return Store.open(lay_in(self.folder))
 
+    def drop(self) -> None:
+        """Its folder goes with the test's."""
+
 
 class PostgresDatabase:
-    """A database of its own on a server; ``drop`` it when it is one of many."""
+    """A database of its own on a server."""
 
     name = "postgresql"
 
@@ -75,6 +89,10 @@ class PostgresDatabase:
     def looker(self) -> tuple[Rows, Callable[[], None]]:
         connection = psycopg.connect(self.url, autocommit=True)
         return lambda statement: connection.execute(statement.encode()).fetchall(), connection.close
+
+    def script(self, statements: str) -> None:
+        with psycopg.connect(self.url) as connection:
+            connection.execute(statements.encode())
 
     def store(self) -> Store:
         return Store.connect(self.url, data_dir=self.folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from alembic import context
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 
 from storage.tables import metadata
@@ -17,9 +18,10 @@ _BY_LANGUAGE = text(
 )
 
 
-def by_bytes(ctx: Any, **_: Any) -> None:
+def by_bytes(ctx: MigrationContext, *_: Any, **__: Any) -> None:
     """Have PostgreSQL order and compare text by its bytes, as SQLite does: the order of pages rests on it."""
     if ctx.dialect.name == "postgresql":
+        assert ctx.connection is not None
         for table, column in ctx.connection.execute(_BY_LANGUAGE).all():
             change = f'ALTER TABLE "{table}" ALTER COLUMN "{column}" TYPE text COLLATE "C"'
             ctx.connection.execute(text(change))

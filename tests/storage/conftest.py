@@ -1,4 +1,4 @@
-"""A store on a database of its own, on SQLite and on PostgreSQL: its verbs called directly, or the real thing."""
+"""A store on a database of its own, SQLite's and PostgreSQL's: its verbs directly, or the real thing."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -25,21 +25,12 @@ def postgres_server(requirement: Callable[..., None]) -> Iterator[PostgresServer
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def make_site(request: pytest.FixtureRequest) -> Iterator[MakeSite]:
+def make_site(request: pytest.FixtureRequest) -> MakeSite:
     """Give ``make_site(folder)``: a new database, on either."""
     if request.param == "sqlite":
-        yield lambda folder: SqliteFile(folder, durable=False)
-        return
+        return lambda folder: SqliteFile(folder, durable=False)
     server = request.getfixturevalue("postgres_server")
-    made: list[PostgresDatabase] = []
-
-    def make(folder: Path) -> PostgresDatabase:
-        made.append(PostgresDatabase(server, folder))
-        return made[-1]
-
-    yield make
-    for site in made:
-        site.drop()
+    return lambda folder: PostgresDatabase(server, folder)
 
 
 @pytest.fixture
@@ -57,8 +48,23 @@ def store(site: Site) -> Iterator[SyncStore]:
 
 
 @pytest.fixture
-async def real_store(make_site: MakeSite, tmp_path: Path) -> AsyncIterator[Store]:
-    store = make_site(tmp_path / "data").store()
+def real_site(make_site: MakeSite, tmp_path: Path) -> Iterator[Site]:
+    site = make_site(tmp_path / "data")
+    yield site
+    site.drop()
+
+
+@pytest.fixture
+async def real_store(real_site: Site) -> AsyncIterator[Store]:
+    store = real_site.store()
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def file_store(tmp_path: Path) -> AsyncIterator[Store]:
+    """The real thing on SQLite, for what is about its file."""
+    store = SqliteFile(tmp_path / "data").store()
     yield store
     await store.close()
 

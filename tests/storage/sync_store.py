@@ -44,7 +44,7 @@ class SyncStore:
 
     def __init__(self, site: Site | Path) -> None:
         self.site = SqliteFile(site) if isinstance(site, Path) else site
-        self.path, self.now = self.site.folder, START
+        self.now = START
         self.policy = AUTO
         self._open()
 
@@ -54,12 +54,16 @@ class SyncStore:
         self._rows, self._stop_looking = self.site.looker()
 
     def close(self) -> None:
+        self._let_go()
+        self.site.drop()
+
+    def _let_go(self) -> None:
         self._stop_looking()
         self.writer.dispose()
 
     def reopen(self) -> None:
         """What a process finds that starts after this one was killed."""
-        self.close()
+        self._let_go()
         self._open()
 
     def later(self, **delta: float) -> None:

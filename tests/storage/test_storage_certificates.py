@@ -165,9 +165,9 @@ OURS = ("certificates", "thing_principals", "policy_attachments", "policies", "p
 
 
 @pytest.fixture(scope="module")
-def crowd(tmp_path_factory):
+def crowd(make_site, tmp_path_factory):
     """Give a store with many certificates, things and attachments."""
-    store = SyncStore(tmp_path_factory.mktemp("crowd") / "thingjobs.sqlite3", durable=False)
+    store = SyncStore(make_site(tmp_path_factory.mktemp("crowd")))
     store.do(policies.create, "p", POLICY, at=store.now)
     for number in range(50):
         issue(store, number, f"t{number}")

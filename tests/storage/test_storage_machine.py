@@ -1,14 +1,17 @@
 """Operators, devices and the clock in any order: the store does what the model does, and nothing is lost."""
 
 import json
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import invariant, precondition, rule
+from hypothesis.stateful import invariant, precondition, rule, run_state_machine_as_test
 from invariants import check
 from model import Run
 from operators import Operators, a_step, millis, some_run, some_thing
+from sites import Site
 
 from storage import agenda, departures, pacing
 
@@ -267,12 +270,19 @@ def shown(run: Run) -> dict:
     return {"status": run.status, "versionNumber": run.version, **details}
 
 
-TestFleet = Fleet.TestCase
-TestFleet.settings = settings(
-    max_examples=60,
-    stateful_step_count=30,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-)
 #: Finding the shortest story of a failure takes longer than any test that passes.
-TestFleet.pytestmark = pytest.mark.timeout(600)
+@pytest.mark.timeout(600)
+def test_the_store_does_what_the_model_does(make_site: Callable[[Path], Site]) -> None:
+    class Here(Fleet):
+        pass
+
+    Here.make_site = staticmethod(make_site)
+    run_state_machine_as_test(
+        Here,
+        settings=settings(
+            max_examples=60,
+            stateful_step_count=30,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+        ),
+    )
