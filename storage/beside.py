@@ -2,8 +2,8 @@
 
 A verb reads, decides and writes as if nobody else wrote meanwhile. On SQLite nobody does. On PostgreSQL a
 verb runs alone too, unless it is marked here: then it runs beside other marked ones, and must hold what its
-decisions rest on by row locks, taken in this order: things by key, executions by key, jobs by key, and last
-the log of transitions (``storage.locks``).
+decisions rest on by row locks, taken in this order: things by key, executions by key, the log of
+transitions, jobs by key (``storage.locks``).
 """
 
 from __future__ import annotations

@@ -22,7 +22,8 @@ from domain.planner import Complete, plan
 from domain.quarantine import NO_QUARANTINE, Quarantine
 from storage import acts, lifecycle_notes, marks, retries, rows, waves
 from storage.lists import bound, ints
-from storage.many import execute_many
+from storage.locks import lock_log
+from storage.many import Many, execute_many, many
 from storage.millis import to_millis
 from storage.paces import COLUMNS, counts_of, ended, pace
 from storage.quarantine import count_failures
@@ -50,25 +51,54 @@ class Change:
     replies: str
 
 
-_UPDATE: Final = text(
-    "UPDATE executions SET status = :status, version = :version, status_details = :status_details, "
-    "started_at = :started_at, last_updated_at = :last_updated_at, "
-    "queued_deadline_at = :queued_deadline_at, "
-    "in_progress_deadline_at = :in_progress_deadline_at, step_deadline_at = :step_deadline_at, "
-    "deadline_at = :deadline_at, force_canceled = :force_canceled, replies = :replies "
-    "WHERE id = :key AND version = :seen"
+#: The columns a change writes, as PostgreSQL knows them.
+_WRITTEN: Final = {
+    "status": "text",
+    "version": "bigint",
+    "status_details": "text",
+    "started_at": "bigint",
+    "last_updated_at": "bigint",
+    "queued_deadline_at": "bigint",
+    "in_progress_deadline_at": "bigint",
+    "step_deadline_at": "bigint",
+    "deadline_at": "bigint",
+    "force_canceled": "boolean",
+    "replies": "text",
+}
+_UPDATE: Final = many(
+    f"UPDATE executions SET {', '.join(f'{name} = :{name}' for name in _WRITTEN)} "
+    "WHERE id = :key AND version = :seen",
+    f"UPDATE executions AS e SET {', '.join(f'{name} = v.{name}' for name in _WRITTEN)} "
+    "FROM {rows} WHERE e.id = v.key AND e.version = v.seen",
+    key="bigint",
+    seen="bigint",
+    **_WRITTEN,
 )
-_EVENT: Final = text(
-    "INSERT INTO execution_events (at, job, thing, number, version, from_status, to_status, cause, "
-    "status_details) VALUES (:at, :job, :thing, :number, :version, :from_status, :to_status, :cause, "
-    ":status_details)"
-)
+_TOLD: Final = {
+    "at": "bigint",
+    "job": "bigint",
+    "thing": "bigint",
+    "number": "bigint",
+    "version": "bigint",
+    "from_status": "text",
+    "to_status": "text",
+    "cause": "text",
+    "status_details": "text",
+}
+
+
+def _insert(**columns: str) -> Many:
+    into = f"INSERT INTO execution_events ({', '.join(columns)}) "
+    return many(
+        f"{into}VALUES ({', '.join(f':{name}' for name in columns)})",
+        f"{into}SELECT {', '.join(f'v.{name}' for name in columns)} FROM {{rows}} ORDER BY v.place",
+        **columns,
+    )
+
+
+_EVENT: Final = _insert(**_TOLD)
 #: The same by an operator; what devices report does not pay for it.
-_EVENT_BY: Final = text(
-    "INSERT INTO execution_events (at, job, thing, number, version, from_status, to_status, cause, "
-    "status_details, actor) VALUES (:at, :job, :thing, :number, :version, :from_status, :to_status, :cause, "
-    ":status_details, :actor)"
-)
+_EVENT_BY: Final = _insert(**_TOLD, actor="text")
 
 
 def write(
@@ -86,10 +116,11 @@ def write(
     if not changes:
         return
     result = execute_many(connection, _UPDATE, [_columns(change) for change in changes])
-    if result.rowcount not in (len(changes), -1):
+    if result.rowcount != len(changes):
         raise Unavailable("another writer changed one of these executions at the same time; try again")
     events = [_event(change.stored, step) for change in changes for step in change.steps]
     if events:
+        lock_log(connection)
         if actor:
             execute_many(connection, _EVENT_BY, [{**event, "actor": actor} for event in events])
         else:

@@ -21,6 +21,7 @@ from storage.changes import Change, Step
 from storage.deliveries import Deliveries
 from storage.lists import bound, texts
 from storage.lists import pairs as pairs_of
+from storage.locks import lock_things
 from storage.pending import pending_of, place
 from storage.policy import Policy
 from storage.refusals import refused
@@ -144,6 +145,8 @@ def _swept_by(sheet: Sheet) -> Cause | None:
 def lay_out(connection: Connection, requests: Sequence[Request], *, policy: Policy, at: datetime) -> Desk:
     """Read all that the requests may touch: four statements, whatever their number."""
     things = _keys(connection, "things", "name", {r.thing_name for r in requests})
+    # What a thing may begin depends on all it has: nobody else decides about it meanwhile.
+    lock_things(connection, things.values())
     sheets: dict[int, Sheet] = {}
     by_pair = _pairs(connection, requests, things, sheets)
     queues = _queues(connection, requests, things, sheets)

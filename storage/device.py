@@ -21,6 +21,7 @@ from domain.pacing import parse
 from domain.timeouts import start_timer, step_timer
 from domain.topics import NEXT, Operation
 from storage import changes, ring
+from storage.beside import beside
 from storage.desk import Desk, Sheet, lay_out
 from storage.policy import LENIENT, Policy
 from storage.rows import Stored
@@ -56,6 +57,7 @@ class Updated:
 Answer = Pending | Described | Updated | JobsError
 
 
+@beside
 def answer(
     connection: Connection, requests: Sequence[Request], *, policy: Policy = LENIENT, at: datetime
 ) -> list[Answer]:

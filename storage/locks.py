@@ -1,7 +1,7 @@
 """Locks that only PostgreSQL needs, where several write at once; on SQLite all of them cost nothing.
 
-Taken in one order, so that nobody waits in a ring: things by key, executions by key, jobs by key, the log of
-transitions. Advisory ones are numbered here.
+Taken in one order, so that nobody waits in a ring: things by key, executions by key, the log of transitions,
+jobs by key. Advisory ones are numbered here.
 """
 
 from __future__ import annotations

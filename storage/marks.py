@@ -13,8 +13,11 @@ from sqlalchemy import Connection, text
 from domain.errors import Undeliverable
 from domain.execution import Execution, Status
 from storage import rows
+from storage.beside import beside
 from storage.deliveries import Deliveries
 from storage.lists import bound, ints, texts
+from storage.locks import lock_things
+from storage.many import execute_many, many
 from storage.pending import queues_of
 from storage.policy import LENIENT, Policy
 from storage.rows import Stored
@@ -58,7 +61,11 @@ def mark(connection: Connection, thing_keys: Iterable[int]) -> None:
     if not keys:
         return
     connection.execute(
-        text("UPDATE things SET notify_seq = notify_seq + 1 WHERE id = :key"), [{"key": key} for key in keys]
+        text(
+            "UPDATE things SET notify_seq = notify_seq + 1 "
+            f"WHERE id IN (SELECT v FROM {ints(connection, 'keys')} k)"
+        ),
+        {"keys": bound(connection, keys)},
     )
     raise_after_commit(connection, Signal.MARKS)
 
@@ -125,15 +132,27 @@ def dirty(
     return found
 
 
+_SETTLE: Final = many(
+    "UPDATE things SET notified_seq = :seq, announced_set = :digest, announced_next = :next "
+    "WHERE id = :key AND notified_seq < :seq",
+    "UPDATE things AS t SET notified_seq = v.seq, announced_set = v.digest, announced_next = v.next "
+    "FROM {rows} WHERE t.id = v.key AND t.notified_seq < v.seq",
+    key="bigint",
+    seq="bigint",
+    digest="text",
+    next="bigint",
+)
+
+
+@beside
 def settle(connection: Connection, told: Sequence[Settled]) -> None:
     """Note what these things were told. A mark made meanwhile stays, since it has a higher number."""
     if not told:
         return
-    connection.execute(
-        text(
-            "UPDATE things SET notified_seq = :seq, announced_set = :digest, announced_next = :next "
-            "WHERE id = :key AND notified_seq < :seq"
-        ),
+    lock_things(connection, (s.thing_key for s in told))
+    execute_many(
+        connection,
+        _SETTLE,
         [{"key": s.thing_key, "seq": s.notify_seq, "digest": s.set_digest, "next": s.next_key} for s in told],
     )
 

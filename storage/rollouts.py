@@ -13,6 +13,7 @@ from domain.execution import Status
 from domain.rollout import Minute
 from storage import changes, expiry, waiting, waves
 from storage.lists import bound, ints
+from storage.locks import lock_log
 from storage.millis import to_millis
 from storage.signals import Signal, raise_after_commit
 from storage.tables import SUPERSEDED
@@ -79,6 +80,7 @@ def release(
     chunk = {"job": job_key, "keys": bound(connection, things), "at": to_millis(at), "until": until}
     _move_counts(connection, job_key, chunk, at=at)
     released = _run(connection, _RELEASE, chunk)
+    lock_log(connection)
     for statement in (_EVENTS, _MARK):
         _run(connection, statement, chunk)
     where = f"job = :job AND thing IN (SELECT v FROM {ints(connection, 'keys')} k)"
