@@ -86,8 +86,9 @@ def page(connection: Connection, *, max_results: int, next_token: str | None) ->
     """Return keys, newest first, revoked ones too."""
     question = ("access-keys",)
     after = start(connection, question, next_token)
+    where = "" if after is None else "WHERE k.id < :after"
     found = connection.execute(
-        text(f"{_COLUMNS} WHERE :after IS NULL OR k.id < :after ORDER BY k.id DESC LIMIT :limit"),
+        text(f"{_COLUMNS} {where} ORDER BY k.id DESC LIMIT :limit"),
         {"after": after, "limit": size(max_results) + 1},
     )
     return cut(connection, question, [(row.id, _key(row)) for row in found], max_results)

@@ -51,12 +51,13 @@ class PostgresServer:
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": str(self.folder),
             "port": str(self.port),
-            "max_connections": "200",
+            "max_connections": "100",
             "shared_buffers": "64MB",
             **({} if durable else {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}),
             **(settings or {}),
         }
         self._numbers = count(1)
+        self._has_template = False
         self.process: subprocess.Popen[bytes] | None = None
         if os.geteuid() == 0:
             shutil.chown(self.folder, USER, USER)
@@ -140,7 +141,8 @@ class PostgresServer:
             connection.execute(statement)
 
     def _make_template(self) -> None:
-        with suppress(psycopg.errors.DuplicateDatabase):
+        if not self._has_template:
+            self._has_template = True
             self.admin(f"CREATE DATABASE {TEMPLATE} TEMPLATE template0")
             engine = postgres.writer(self.url(TEMPLATE))
             with engine.begin() as connection:

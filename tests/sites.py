@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 import psycopg
+import pytest
 from migrated import lay, lay_in
 from postgres_server import PostgresServer
 from sqlalchemy import Engine, event
@@ -15,6 +16,9 @@ from storage import postgres, sqlite
 from storage.store import Store
 
 Rows = Callable[[str], list[tuple]]
+
+#: For a test of what only SQLite has: its file, its plans, its lock.
+ON_SQLITE = pytest.mark.parametrize("make_site", ["sqlite"], indirect=True)
 
 
 class Site(Protocol):

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event
+from sites import ON_SQLITE
 from sync_store import SyncStore
 
 from domain.certificates import (
@@ -177,6 +178,7 @@ def crowd(make_site, tmp_path_factory):
     store.close()
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("look", LOOKS)
 def test_no_look_reads_what_it_does_not_want(crowd, look):
     said: list[tuple[str, Any]] = []

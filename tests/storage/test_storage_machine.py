@@ -228,17 +228,19 @@ class Fleet(Operators):
 
     def groups_are_what_the_model_has(self) -> None:
         found = self.store.rows(
-            "SELECT g.name, g.sweep <> '', p.name, (SELECT group_concat(name, ' ') FROM (SELECT t.name FROM "
-            'group_members m JOIN things t ON t.id = m.thing WHERE m."group" = g.id ORDER BY t.name)) '
-            "FROM thing_groups g LEFT JOIN thing_groups p ON p.id = g.parent"
+            "SELECT g.name, g.sweep <> '', p.name FROM thing_groups g LEFT JOIN thing_groups p ON p.id = g.parent"
         )
-        names = {device.key: name for name, device in self.model.devices.items()}
-        assert {
-            (name, bool(deleting), parent, members or "") for name, deleting, parent, members in found
-        } == {
-            (c.name, c.deleting, c.parent and c.parent.name, " ".join(sorted(names[k] for k in c.members)))
-            for c in self.model.circles.values()
+        assert {(name, bool(deleting), parent) for name, deleting, parent in found} == {
+            (c.name, c.deleting, c.parent and c.parent.name) for c in self.model.circles.values()
         }
+        names = {device.key: name for name, device in self.model.devices.items()}
+        members = self.store.rows(
+            'SELECT g.name, t.name FROM group_members m JOIN thing_groups g ON g.id = m."group" '
+            "JOIN things t ON t.id = m.thing"
+        )
+        assert sorted(members) == sorted(
+            (c.name, names[key]) for c in self.model.circles.values() for key in c.members
+        )
         leaving = self.store.rows("SELECT name FROM things WHERE sweep = 'LEAVE'")
         assert {name for (name,) in leaving} == {d.name for d in self.model.devices.values() if d.leaving}
 
