@@ -15,14 +15,13 @@ from typing import Any, Final
 from sqlalchemy import Connection, text
 
 from domain.acts import Act
-from domain.errors import Unavailable
 from domain.execution import TERMINAL, Cause, Execution, Status
 from domain.lifecycle import JobOperation
 from domain.planner import Complete, plan
 from domain.quarantine import NO_QUARANTINE, Quarantine
 from storage import acts, lifecycle_notes, marks, retries, rows, waves
 from storage.lists import bound, ints
-from storage.locks import lock_log
+from storage.locks import lock_log, require_hit
 from storage.many import Many, execute_many, many
 from storage.millis import to_millis
 from storage.paces import COLUMNS, counts_of, ended, pace
@@ -111,13 +110,12 @@ def write(
 ) -> None:
     """Write the changes; jobs that end by them become COMPLETED. ``actor`` is the operator who made them.
 
-    Raises ``Unavailable`` if another writer was faster (never with one writer): nothing is written then.
+    Raises ``Overtaken`` if another writer was faster (never with one writer): nothing is written then.
     """
     if not changes:
         return
     result = execute_many(connection, _UPDATE, [_columns(change) for change in changes])
-    if result.rowcount != len(changes):
-        raise Unavailable("another writer changed one of these executions at the same time; try again")
+    require_hit(result, len(changes))
     events = [_event(change.stored, step) for change in changes for step in change.steps]
     if events:
         lock_log(connection)

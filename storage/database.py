@@ -8,9 +8,14 @@ from typing import NamedTuple, Protocol, TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from domain.errors import Unavailable
 from storage.signals import Signal
 
 T = TypeVar("T")
+
+
+class Overtaken(Unavailable):
+    """Another writer changed what this one had read: the same again, from the beginning, may do."""
 
 
 class Trouble(NamedTuple):

@@ -7,10 +7,11 @@ jobs by key. Advisory ones are numbered here.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, CursorResult, text
 
+from storage.database import Overtaken
 from storage.lists import bound, ints
 
 #: Held by every writing transaction: shared by verbs that may run beside others, else alone.
@@ -19,6 +20,12 @@ GATE: Final = 7_401_000
 SCHEMA: Final = 7_401_001
 #: Held from the first transition a transaction writes until it commits.
 LOG: Final = 7_401_002
+
+
+def require_hit(result: CursorResult[Any], rows: int = 1) -> None:
+    """Raise ``Overtaken`` unless an UPDATE guarded by versions has hit so many rows."""
+    if result.rowcount != rows:
+        raise Overtaken("another writer was faster; try again")
 
 
 def lock_log(connection: Connection) -> None:

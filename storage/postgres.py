@@ -19,7 +19,7 @@ from domain.errors import InvalidRequest, Unavailable
 from storage import schema
 from storage.bell import Bell
 from storage.breaker import Breaker, is_out_of_reach
-from storage.database import Trouble
+from storage.database import Overtaken, Trouble
 from storage.locks import GATE
 from storage.overseer import Overseer
 from storage.signals import Signal, take
@@ -155,6 +155,9 @@ class Server:
                         committing = True
                         transaction.commit()
                     return value, signals
+            except Overtaken:
+                if attempt == ATTEMPTS:
+                    raise
             except DBAPIError as error:
                 # What was lost while committing may be on disk: only the caller can find out.
                 is_in_doubt = committing and error.connection_invalidated
