@@ -28,6 +28,8 @@ class Trouble(NamedTuple):
 class Database(Protocol):
     """One open database. Its calls block: the store makes them in threads of its own."""
 
+    #: Whether other processes may write to it as well.
+    is_shared: bool
     #: How many transactions may run at once.
     write_threads: int
     read_threads: int

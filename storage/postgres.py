@@ -119,6 +119,7 @@ def readers(url: str) -> Engine:
 class Server:
     """A PostgreSQL server that other processes may write to as well."""
 
+    is_shared = True
     write_threads = WRITERS
     read_threads = READERS
 

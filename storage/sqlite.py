@@ -77,6 +77,7 @@ class StoreInUse(Unavailable):
 class File:
     """A database file that this process alone has open."""
 
+    is_shared = False
     write_threads = 1
     read_threads = READERS
 

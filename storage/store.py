@@ -106,6 +106,11 @@ class Store:
         )
 
     @property
+    def is_shared(self) -> bool:
+        """Whether other processes may write as well: what one works off is to be claimed then."""
+        return self._database.is_shared
+
+    @property
     def ready(self) -> bool:
         """Whether a call has a chance now."""
         try:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from engine import Engine
 from invariants import check
 from paced_jobs import paced, things
 from postgres_server import PostgresServer
@@ -20,8 +21,9 @@ from sync_store import TOPICS, SyncStore, digest
 from domain.errors import AlreadyExists, JobsError
 from domain.job import Job, NewJob, TargetSelection
 from domain.messages import Request, parse_request
-from storage import agenda, device, groups, jobs, turns
+from storage import agenda, device, groups, jobs, marks, turns
 from storage import things as registry
+from storage.marks import Dirty, Settled
 from storage.policy import Policy
 from storage.store import Store
 
@@ -239,3 +241,57 @@ async def test_two_clocks_release_no_more_than_the_rate(both: tuple[Store, Store
             )
         out = await both[0].read(lambda c: c.exec_driver_sql("SELECT count(*) FROM executions").scalar())
         assert out == 7 * (minute + 1)
+
+
+async def claimed(store: Store, at: datetime = AT, limit: int = 10) -> list[Dirty]:
+    return await store.write(marks.claim, limit=limit, at=at)
+
+
+async def test_what_one_notifier_has_claimed_no_other_one_tells(both: tuple[Store, Store]) -> None:
+    await create(both[0], new("j", *things(40)))
+    found = await asyncio.gather(*(claimed(store) for store in both * 2))
+    names = [thing.thing_name for thing in chain.from_iterable(found)]
+    assert len(names) == len(set(names))
+    while more := await claimed(both[0]):
+        names += [thing.thing_name for thing in more]
+    assert sorted(names) == things(40)
+    late = await claimed(both[1], AT + marks.CLAIM, limit=100)
+    assert [thing.thing_name for thing in late] == things(40), "of one that was killed another takes over"
+
+
+async def test_what_is_told_or_given_back_is_free_again(both: tuple[Store, Store]) -> None:
+    await create(both[0], new("j", "a", "b", "c"))
+    told, failed, kept = await claimed(both[0])
+    await both[0].write(
+        marks.settle, [Settled(told.thing_key, told.notify_seq, told.set_digest, told.next_key)]
+    )
+    await both[0].write(marks.unclaim, [failed.thing_key])
+    assert [thing.thing_name for thing in await claimed(both[1])] == ["b"]
+    # Whatever happens to a thing that is being told is told next, by anybody.
+    await ask(both[1], asked("a", "j/update", {"status": "SUCCEEDED"}))
+    await ask(both[1], asked("c", "j/update", {"status": "SUCCEEDED"}))
+    assert [thing.thing_name for thing in await claimed(both[1])] == ["a"]
+    await both[0].write(
+        marks.settle, [Settled(kept.thing_key, kept.notify_seq, kept.set_digest, kept.next_key)]
+    )
+    assert [(thing.thing_name, thing.pending) for thing in await claimed(both[1])] == [("c", ())]
+
+
+async def test_two_notifiers_tell_each_thing_once(both: tuple[Store, Store]) -> None:
+    engines = [Engine(store) for store in both]
+    for engine in engines:
+        engine.now = AT
+    names = things(60)
+    for n in range(4):
+        await create(both[0], new(f"j{n}", *names))
+        await asyncio.gather(*(engine.notifier.run_once() for engine in engines))
+    while sum([await engine.notifier.run_once() for engine in engines]):
+        pass
+    said = Counter(
+        (topic, json.dumps(body.get("jobs", body.get("execution")), sort_keys=True))
+        for engine in engines
+        for _, topic, body in engine.link.said
+    )
+    assert set(said.values()) == {1}
+    last = [topic for topic, _ in said if topic.endswith("/notify-next")]
+    assert sorted(last) == sorted(f"$aws/things/{name}/jobs/notify-next" for name in names)
