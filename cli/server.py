@@ -14,6 +14,7 @@ import structlog
 
 from api.app import ApiOptions, build
 from api.artifact_store import ArtifactStore
+from api.call import DispatcherLogin
 from api.server import ApiServer
 from broker.clock import Clock
 from broker.credentials import DeviceCredentials
@@ -248,4 +249,12 @@ def _api_options(
         insecure=settings.insecure_operators,
         artifacts=kept,
         endpoints=endpoints_of(settings),
+        topics=Topics(settings.topic_root),
+        dispatcher=_dispatcher(settings),
     )
+
+
+def _dispatcher(settings: Settings) -> DispatcherLogin | None:
+    if settings.broker_username is None or settings.broker_password is None:
+        return None
+    return DispatcherLogin(settings.broker_username, settings.broker_password.get_secret_value())
