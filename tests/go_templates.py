@@ -14,7 +14,7 @@ _ACTION = re.compile(r"\{\{(-?)\s*(.*?)\s*(-?)\}\}", re.DOTALL)
 
 
 def render(text: str, context: Mapping[str, Any]) -> str:
-    """Fill a template in. Raises ``ValueError`` for what it does not know, and for names that are not there."""
+    """Fill a template in. Raises ``ValueError`` for what it does not know, and for a name that is missing."""
     tokens = list(_tokens(text))
     rendered, rest = _block(tokens, context, context)
     if rest:

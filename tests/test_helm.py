@@ -1,7 +1,7 @@
 """The chart: its values fit its schema, its templates come to what Kubernetes takes, that runs our server.
 
-A renderer of our own stands in for Helm (go_templates), and no cluster has taken what comes out: what Kubernetes
-asks of it is written down here for the two kinds that the chart makes.
+A renderer of our own stands in for Helm (go_templates), and no cluster has taken what comes out: what it would ask
+is written down here for the two kinds that the chart makes.
 """
 
 import json
