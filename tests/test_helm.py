@@ -1,6 +1,6 @@
 """The chart: its values fit its schema, its templates come to what Kubernetes takes, that runs our server.
 
-A renderer of our own stands in for Helm (go_templates), and no cluster has taken what comes out: what it would ask
+A renderer of our own stands in for Helm (go_templates), and no cluster has taken what comes out: what it asks
 is written down here for the two kinds that the chart makes.
 """
 
