@@ -90,7 +90,7 @@ def _insert(**columns: str) -> Many:
     into = f"INSERT INTO execution_events ({', '.join(columns)}) "
     return many(
         f"{into}VALUES ({', '.join(f':{name}' for name in columns)})",
-        f"{into}SELECT {', '.join(f'v.{name}' for name in columns)} FROM {{rows}} ORDER BY v.place",
+        f"{into}SELECT {', '.join(f'v.{name}' for name in columns)} FROM {{rows}} ORDER BY v.ordinality",
         **columns,
     )
 

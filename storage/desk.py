@@ -21,7 +21,7 @@ from storage.changes import Change, Step
 from storage.deliveries import Deliveries
 from storage.lists import bound, texts
 from storage.lists import pairs as pairs_of
-from storage.locks import lock_things
+from storage.locks import locked
 from storage.pending import pending_of, place
 from storage.policy import Policy
 from storage.refusals import refused
@@ -145,8 +145,6 @@ def _swept_by(sheet: Sheet) -> Cause | None:
 def lay_out(connection: Connection, requests: Sequence[Request], *, policy: Policy, at: datetime) -> Desk:
     """Read all that the requests may touch: four statements, whatever their number."""
     things = _keys(connection, "things", "name", {r.thing_name for r in requests})
-    # What a thing may begin depends on all it has: nobody else decides about it meanwhile.
-    lock_things(connection, things.values())
     sheets: dict[int, Sheet] = {}
     by_pair = _pairs(connection, requests, things, sheets)
     queues = _queues(connection, requests, things, sheets)
@@ -198,7 +196,10 @@ def _sheet(sheets: dict[int, Sheet], entry: Stored) -> Sheet:
 
 
 def _keys(connection: Connection, table: str, column: str, names: Iterable[str]) -> dict[str, int]:
-    alive = "AND x.deleted_at IS NULL" if table == "things" else ""
+    alive = ""
+    if table == "things":
+        # What a thing may begin depends on all it has: nobody else decides about it meanwhile.
+        alive = f"AND x.deleted_at IS NULL {locked(connection, 'x')}"
     statement = text(
         f"SELECT x.{column}, x.id FROM {texts(connection, 'names')} n "
         f"CROSS JOIN {table} x WHERE x.{column} = n.v {alive}"

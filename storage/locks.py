@@ -36,21 +36,19 @@ def lock_log(connection: Connection) -> None:
 
 def lock_things(connection: Connection, keys: Iterable[int]) -> None:
     """Let nobody else decide about these things until the commit."""
-    _lock_rows(connection, "things", keys)
-
-
-def lock_jobs(connection: Connection, keys: Iterable[int]) -> None:
-    """Let nobody else change these jobs until the commit."""
-    _lock_rows(connection, "jobs", keys)
-
-
-def _lock_rows(connection: Connection, table: str, keys: Iterable[int]) -> None:
     wanted = sorted(set(keys))
     if wanted and connection.dialect.name != "sqlite":
         connection.execute(
             text(
-                f"SELECT id FROM {table} WHERE id IN (SELECT v FROM {ints(connection, 'keys')} k) "
-                "ORDER BY id FOR NO KEY UPDATE"
+                f"SELECT t.id FROM things t WHERE t.id IN (SELECT v FROM {ints(connection, 'keys')} k) "
+                f"{locked(connection, 't')}"
             ),
             {"keys": bound(connection, wanted)},
         )
+
+
+def locked(connection: Connection, alias: str) -> str:
+    """Return the end of a SELECT that locks the rows of ``alias`` by key until the commit."""
+    if connection.dialect.name == "sqlite":
+        return ""
+    return f"ORDER BY {alias}.id FOR NO KEY UPDATE OF {alias}"

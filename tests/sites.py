@@ -18,7 +18,7 @@ from storage.store import Store
 Rows = Callable[[str], list[tuple]]
 
 #: For a test of what only SQLite has: its file, its plans, its lock.
-ON_SQLITE = pytest.mark.parametrize("make_site", ["sqlite"], indirect=True)
+ON_SQLITE = pytest.mark.parametrize("dialect", ["sqlite"], scope="module")
 
 
 class Site(Protocol):

@@ -25,9 +25,15 @@ def postgres_server(requirement: Callable[..., None]) -> Iterator[PostgresServer
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def make_site(request: pytest.FixtureRequest) -> MakeSite:
+def dialect(request: pytest.FixtureRequest) -> str:
+    """Have a test run on both."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def make_site(dialect: str, request: pytest.FixtureRequest) -> MakeSite:
     """Give ``make_site(folder)``: a new database, on either."""
-    if request.param == "sqlite":
+    if dialect == "sqlite":
         return lambda folder: SqliteFile(folder, durable=False)
     server = request.getfixturevalue("postgres_server")
     return lambda folder: PostgresDatabase(server, folder)

@@ -172,7 +172,7 @@ class Endings(RuleBasedStateMachine):
 
 #: Finding the shortest story of a failure takes longer than any test that passes.
 @pytest.mark.timeout(600)
-def test_endings_in_any_order(make_site: Callable[[Path], Site]) -> None:
+def test_endings_in_any_order(dialect: str, make_site: Callable[[Path], Site]) -> None:
     class Here(Endings):
         pass
 
@@ -180,7 +180,7 @@ def test_endings_in_any_order(make_site: Callable[[Path], Site]) -> None:
     run_state_machine_as_test(
         Here,
         settings=settings(
-            max_examples=25,
+            max_examples=25 if dialect == "sqlite" else 10,
             stateful_step_count=25,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

@@ -274,7 +274,7 @@ def shown(run: Run) -> dict:
 
 #: Finding the shortest story of a failure takes longer than any test that passes.
 @pytest.mark.timeout(600)
-def test_the_store_does_what_the_model_does(make_site: Callable[[Path], Site]) -> None:
+def test_the_store_does_what_the_model_does(dialect: str, make_site: Callable[[Path], Site]) -> None:
     class Here(Fleet):
         pass
 
@@ -282,7 +282,7 @@ def test_the_store_does_what_the_model_does(make_site: Callable[[Path], Site]) -
     run_state_machine_as_test(
         Here,
         settings=settings(
-            max_examples=60,
+            max_examples=60 if dialect == "sqlite" else 20,
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
