@@ -87,7 +87,7 @@ async def serving(settings: Settings) -> AsyncIterator[Server]:
     Stopping: no new work, what was taken in is answered, answers are flushed, then the store is closed. A
     part that dies, or a disk that fails, ends the block.
     """
-    store = await asyncio.to_thread(Store.open, settings.data_dir)
+    store = await asyncio.to_thread(_opened, settings)
     try:
         clock = Clock(not_before=await store.read(timers.newest))
         authority = await authority_of(settings, at=clock())
@@ -125,6 +125,12 @@ async def serving(settings: Settings) -> AsyncIterator[Server]:
             await link.close()
     finally:
         await store.close()
+
+
+def _opened(settings: Settings) -> Store:
+    if settings.database_url is None:
+        return Store.open(settings.data_dir)
+    return Store.connect(settings.database_url.get_secret_value(), data_dir=settings.data_dir)
 
 
 async def _drain(dispatcher: Dispatcher) -> None:

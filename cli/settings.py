@@ -57,6 +57,8 @@ class Settings(BaseSettings):
 
     config: Path | None = None
     data_dir: Path = Path("./data")
+    database_url: SecretStr | None = None
+    database_url_file: Path | None = None
 
     http_host: str = Field(default="127.0.0.1", min_length=1)
     http_port: Port = 8080
@@ -124,7 +126,7 @@ class Settings(BaseSettings):
     @classmethod
     def _secrets_from_files(cls, values: dict[str, Any]) -> dict[str, Any]:
         read = {}
-        for name in ("api_key", "broker_password", "s3_secret_access_key"):
+        for name in ("api_key", "broker_password", "database_url", "s3_secret_access_key"):
             path = values.get(f"{name}_file")
             if path is None:
                 continue
