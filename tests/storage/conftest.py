@@ -1,43 +1,15 @@
 """A store on a database of its own, SQLite's and PostgreSQL's: its verbs directly, or the real thing."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 from invariants import check
-from postgres_server import BINARIES, HINT, PostgresServer
-from sites import PostgresDatabase, Site, SqliteFile
+from sites import MakeSite, Site, SqliteFile
 from sync_store import SyncStore, names
 
 from storage import departures
 from storage.store import Store
-
-MakeSite = Callable[[Path], Site]
-
-
-@pytest.fixture(scope="session")
-def postgres_server(requirement: Callable[..., None]) -> Iterator[PostgresServer]:
-    """One for all tests of this process; it forgets what a power cut would lose."""
-    requirement("PostgreSQL 15 or newer", BINARIES, HINT)
-    server = PostgresServer()
-    yield server
-    server.close()
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def dialect(request: pytest.FixtureRequest) -> str:
-    """Have a test run on both."""
-    return str(request.param)
-
-
-@pytest.fixture(scope="module")
-def make_site(dialect: str, request: pytest.FixtureRequest) -> MakeSite:
-    """Give ``make_site(folder)``: a new database, on either."""
-    if dialect == "sqlite":
-        return lambda folder: SqliteFile(folder, durable=False)
-    server = request.getfixturevalue("postgres_server")
-    return lambda folder: PostgresDatabase(server, folder)
-
 
 @pytest.fixture
 def site(make_site: MakeSite, tmp_path: Path) -> Site:

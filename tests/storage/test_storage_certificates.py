@@ -4,8 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 from sites import ON_SQLITE
+from sqlalchemy import event
 from sync_store import SyncStore
 
 from domain.certificates import (

@@ -6,7 +6,6 @@ import pytest
 from departing import ended, pieces
 from sites import Site
 from sync_store import AUTO, SyncStore, names
-from sites import Site
 from sync_store import START as AT
 
 from domain.errors import Conflict, UnknownTarget

@@ -228,7 +228,8 @@ class Fleet(Operators):
 
     def groups_are_what_the_model_has(self) -> None:
         found = self.store.rows(
-            "SELECT g.name, g.sweep <> '', p.name FROM thing_groups g LEFT JOIN thing_groups p ON p.id = g.parent"
+            "SELECT g.name, g.sweep <> '', p.name FROM thing_groups g "
+            "LEFT JOIN thing_groups p ON p.id = g.parent"
         )
         assert {(name, bool(deleting), parent) for name, deleting, parent in found} == {
             (c.name, c.deleting, c.parent and c.parent.name) for c in self.model.circles.values()

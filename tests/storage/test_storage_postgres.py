@@ -5,6 +5,7 @@ import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -48,7 +49,7 @@ async def store(site: PostgresDatabase) -> AsyncIterator[Store]:
 
 
 @pytest.fixture
-async def other(site: PostgresDatabase, store: Store) -> AsyncIterator[Store]:  # noqa: ARG001 - made after it
+async def other(site: PostgresDatabase, store: Store) -> AsyncIterator[Store]:
     """Another process, as far as the server can tell."""
     other = site.store()
     yield other
@@ -110,7 +111,7 @@ async def test_what_is_wrong_however_often_it_is_tried_is_no_trouble_of_the_serv
         insert(connection, "a")
         insert(connection, "a")
 
-    with pytest.raises(Exception, match="uq_things_name|duplicate key"):
+    with pytest.raises(Exception, match="duplicate key"):
         await store.write(twice)
     assert len(runs) == postgres.ATTEMPTS
     assert store.ready
@@ -126,7 +127,7 @@ async def test_a_verb_runs_alone_unless_it_may_run_beside_others(store: Store, o
         connection.execute(text("SELECT pg_sleep(0.01)"))
         inside.pop()
 
-    for marked, each in ((False, verb), (True, beside(lambda c, **more: verb(c, **more)))):
+    for marked, each in ((False, verb), (True, beside(partial(verb)))):
         await asyncio.gather(*(s.write(each, marked=marked) for s in (store, other) * 10))
     assert most[False] == 1
     assert most[True] > 1
@@ -154,11 +155,11 @@ async def test_a_transaction_leaves_nothing_in_its_session(store: Store) -> None
         await store.write(insert, f"t{number}")
 
     def state(connection: Connection) -> tuple[object, ...]:
-        names = ("lock_timeout", "session.none")
-        left = [connection.execute(text("SELECT current_setting(:n, true)"), {"n": n}).scalar() for n in names]
-        prepared = connection.execute(text("SELECT count(*) FROM pg_prepared_statements")).scalar()
-        locks = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
-        return left[0], prepared, connection.execute(locks).scalar()
+        asked = (
+            "SELECT current_setting('lock_timeout'), (SELECT count(*) FROM pg_prepared_statements), "
+            "(SELECT count(*) FROM pg_locks WHERE locktype = 'advisory')"
+        )
+        return tuple(connection.execute(text(asked)).one())
 
     assert await store.read(state) == ("0", 0, 0)
 

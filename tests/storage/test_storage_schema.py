@@ -7,8 +7,8 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
 from sites import ON_SQLITE, SqliteFile
+from sqlalchemy import text
 from sync_store import SyncStore
 
 from domain.errors import Unavailable
@@ -59,7 +59,8 @@ def test_also_where_the_comparison_is_blind(tmp_path: Path, store: SyncStore) ->
         s for s in shape(tmp_path / "plain") if s.startswith(kinds)
     ]
     for word in ("CHECK", "WITHOUT ROWID", "AUTOINCREMENT", "REFERENCES", "UNIQUE"):
-        counts = {path: sum(s.count(word) for s in shape(path)) for path in (store.site.file, tmp_path / "plain")}
+        files = (store.site.file, tmp_path / "plain")
+        counts = {path: sum(s.count(word) for s in shape(path)) for path in files}
         assert len(set(counts.values())) == 1, (word, counts)
 
 
