@@ -2,10 +2,12 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from postgres_server import BINARIES, HINT, PostgresServer
+from sites import MakeSite, PostgresDatabase, SqliteFile
 
 #: More would wait for the longest files, and stress a machine that has other things to do.
 MOST_WORKERS = 5
@@ -33,3 +35,27 @@ def requirement() -> Callable[[str, object, str], None]:
         pytest.skip(reason)
 
     return check
+
+
+@pytest.fixture(scope="session")
+def postgres_server(requirement: Callable[..., None]) -> Iterator[PostgresServer]:
+    """One for all tests of this process; it forgets what a power cut would lose."""
+    requirement("PostgreSQL 15 or newer", BINARIES, HINT)
+    server = PostgresServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def dialect(request: pytest.FixtureRequest) -> str:
+    """Have a test run on both."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def make_site(dialect: str, request: pytest.FixtureRequest) -> MakeSite:
+    """Give ``make_site(folder)``: a new database, on either."""
+    if dialect == "sqlite":
+        return lambda folder: SqliteFile(folder, durable=False)
+    server = request.getfixturevalue("postgres_server")
+    return lambda folder: PostgresDatabase(server, folder)

@@ -4,18 +4,21 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import psycopg
 import pytest
 from migrated import lay, lay_in
 from postgres_server import PostgresServer
+from pydantic import SecretStr
 from sqlalchemy import Engine, event
 
 from storage import postgres, sqlite
 from storage.store import Store
 
 Rows = Callable[[str], list[tuple]]
+
+MakeSite = Callable[[Path], "Site"]
 
 #: For a test of what only SQLite has: its file, its plans, its lock.
 ON_SQLITE = pytest.mark.parametrize("dialect", ["sqlite"], scope="module")
@@ -39,6 +42,9 @@ class Site(Protocol):
 
     def store(self) -> Store:
         """Open the real thing."""
+
+    def settings(self) -> dict[str, Any]:
+        """Return what tells a server to work on it."""
 
     def drop(self) -> None:
         """Be gone, if that is worth it: nobody uses it any more."""
@@ -73,6 +79,9 @@ class SqliteFile:
     def store(self) -> Store:
         return Store.open(lay_in(self.folder))
 
+    def settings(self) -> dict[str, Any]:
+        return {"data_dir": lay_in(self.folder)}
+
     def drop(self) -> None:
         """Its folder goes with the test's."""
 
@@ -100,6 +109,10 @@ class PostgresDatabase:
 
     def store(self) -> Store:
         return Store.connect(self.url, data_dir=self.folder)
+
+    def settings(self) -> dict[str, Any]:
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return {"data_dir": self.folder, "database_url": SecretStr(self.url)}
 
     def drop(self) -> None:
         self.server.drop(self._database)

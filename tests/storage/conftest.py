@@ -11,6 +11,7 @@ from sync_store import SyncStore, names
 from storage import departures
 from storage.store import Store
 
+
 @pytest.fixture
 def site(make_site: MakeSite, tmp_path: Path) -> Site:
     return make_site(tmp_path)
