@@ -6,18 +6,27 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
+#: Seconds between two looks.
+_EVERY: Final = 0.5
+
 
 class Overseer:
-    """Cuts the connection of whoever has waited for longer than ``patience`` seconds."""
+    """Cuts the connections of those who have waited for a server that does not answer.
 
-    def __init__(self, patience: float) -> None:
+    Whoever has waited for ``patience`` seconds may wait for good reason: then the server is asked on another
+    connection (``answers``) whether it is there. Nobody waits for longer than ``at_most``.
+    """
+
+    def __init__(self, answers: Callable[[], bool], *, patience: float, at_most: float) -> None:
+        self._answers = answers
         self._patience = patience
+        self._at_most = at_most
         self._lock = threading.Lock()
         self._busy: dict[int, tuple[float, Any]] = {}
         self._stop = threading.Event()
@@ -29,7 +38,7 @@ class Overseer:
         """Watch over what is done on this connection meanwhile."""
         driver = connection.connection.driver_connection
         with self._lock:
-            self._busy[id(driver)] = (time.monotonic() + self._patience, driver)
+            self._busy[id(driver)] = (time.monotonic(), driver)
         try:
             yield
         finally:
@@ -42,17 +51,26 @@ class Overseer:
         self._thread.join()
 
     def _oversee(self) -> None:
-        while not self._stop.wait(min(1.0, self._patience / 4)):
+        while not self._stop.wait(_EVERY):
             now = time.monotonic()
-            # Under the lock: a connection that is still in here has not been given back.
-            with self._lock:
-                for until, driver in self._busy.values():
-                    if now >= until:
-                        _cut(driver)
+            if any(now - since >= self._patience for since, _ in self._waiting()):
+                limit = self._at_most if self._answers() else self._patience
+                self._cut(now - limit)
+
+    def _waiting(self) -> list[tuple[float, Any]]:
+        with self._lock:
+            return list(self._busy.values())
+
+    def _cut(self, before: float) -> None:
+        """End the connections under the calls that began by then: they fail as if the server had gone."""
+        # Under the lock: a connection that is still in here has not been given back.
+        with self._lock:
+            for since, driver in self._busy.values():
+                if since <= before:
+                    _shut(driver)
 
 
-def _cut(driver: Any) -> None:
-    """End the connection under the call that waits on it, which then fails as if the server had gone."""
+def _shut(driver: Any) -> None:
     with suppress(OSError):
         twin = socket.socket(fileno=os.dup(driver.fileno()))
         try:

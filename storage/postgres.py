@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
+import psycopg
 from sqlalchemy import Connection, Engine, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import QueuePool
@@ -32,13 +33,17 @@ READERS: Final = 4
 ATTEMPTS: Final = 6
 LOCK_TIMEOUT_MS: Final = 5000
 STATEMENT_TIMEOUT_MS: Final = 30_000
-#: Seconds after which a call that the server has not answered is given up, whatever the server was told.
-PATIENCE: Final = 40.0
+#: A process of ours that stands still in a transaction holds locks: the server ends it for the others' sake.
+IDLE_TIMEOUT_MS: Final = 10_000
+#: Seconds after which a server that has not answered a call is asked whether it is there, and after which the
+#: call is given up in any case.
+PATIENCE: Final = 3.0
+AT_MOST: Final = 120.0
 
 #: Kept by libpq: how soon a server is given up that does not answer the network.
-_CONNECT: Final = {
+_CONNECT: Final[Mapping[str, Any]] = {
     "application_name": "thingjobs",
-    "connect_timeout": 5,
+    "connect_timeout": 4,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
@@ -50,11 +55,17 @@ _CONNECT: Final = {
 #: The limits hold from the next statement on, the first one for the gate that follows it already.
 _BEGIN: Final = (
     "SELECT set_config('lock_timeout', :lock, true), set_config('statement_timeout', :statement, true), "
+    "set_config('idle_in_transaction_session_timeout', :idle, true), "
     "pg_advisory_xact_lock{kind}(:gate)"
 )
 _BEGIN_ALONE: Final = text(_BEGIN.format(kind=""))
 _BEGIN_BESIDE: Final = text(_BEGIN.format(kind="_shared"))
-_LIMITS: Final = {"lock": str(LOCK_TIMEOUT_MS), "statement": str(STATEMENT_TIMEOUT_MS), "gate": GATE}
+_LIMITS: Final = {
+    "lock": str(LOCK_TIMEOUT_MS),
+    "statement": str(STATEMENT_TIMEOUT_MS),
+    "idle": str(IDLE_TIMEOUT_MS),
+    "gate": GATE,
+}
 _BEGIN_READ: Final = text("SELECT set_config('statement_timeout', :statement, true)")
 
 _SERIALIZATION: Final = "40001"
@@ -73,6 +84,7 @@ _REASONS: Final = {
     "57014": "the database took too long",
     "57P": "the database server is stopping or starting",
     "08": "there is no connection to the database",
+    "25P03": "this process stood still in a transaction",
     "25006": "the database is read-only",
     "28": "the database refuses our name or password",
     "3D000": "there is no such database",
@@ -95,7 +107,7 @@ def engine(url: str, *, connections: int, isolation: str, read_only: bool = Fals
         pool_size=connections,
         max_overflow=0,
         isolation_level=isolation,
-        connect_args=_CONNECT,
+        connect_args=dict(_CONNECT),
         # It would look that type up on every new connection.
         use_native_hstore=False,
     )
@@ -134,8 +146,19 @@ class Server:
                 raise Unavailable(f"the database cannot be used: {found.reason} ({error.orig})") from error
             raise
         self._breaker = Breaker()
-        self._overseer = Overseer(PATIENCE)
+        self._overseer = Overseer(self._answers, patience=PATIENCE, at_most=AT_MOST)
         self._bell = Bell(self._writer)
+
+    def _answers(self) -> bool:
+        """Tell whether the server takes a new connection, or says anything else about it."""
+        where = self._writer.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        try:
+            psycopg.connect(where, **_CONNECT).close()
+        except psycopg.errors.ConnectionTimeout:
+            return False
+        except psycopg.Error:
+            return True
+        return True
 
     def admit(self) -> None:
         """Raise ``Unavailable`` while the server is known to be out of reach."""

@@ -164,6 +164,44 @@ async def test_a_transaction_leaves_nothing_in_its_session(store: Store) -> None
     assert await store.read(state) == ("0", 0, 0)
 
 
+async def test_who_works_for_long_is_not_taken_for_one_whose_server_has_gone(
+    site: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "PATIENCE", 0.1)
+    store = site.store()
+    slow = text("SELECT pg_sleep(1.5)")
+    await store.write(lambda connection: connection.execute(slow) and insert(connection, "a"))
+    assert await store.read(found) == ["a"]
+    await store.close()
+    monkeypatch.setattr(postgres, "AT_MOST", 0.1)
+    store = site.store()
+    with pytest.raises(Unavailable, match="no connection"):
+        await store.read(lambda connection: connection.execute(text("SELECT pg_sleep(60)")))
+    await store.close()
+
+
+async def test_a_process_that_stands_still_in_a_transaction_does_not_hold_up_the_others(
+    store: Store, other: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(postgres._LIMITS, "idle", "100")
+    entered, go_on = threading.Event(), threading.Event()
+
+    def stand_still(connection: Connection) -> None:
+        insert(connection, "a")
+        entered.set()
+        assert go_on.wait(60)
+        insert(connection, "b")
+
+    standing = asyncio.create_task(store.write(stand_still))
+    await asyncio.to_thread(entered.wait, 60)
+    await other.write(insert, "c")
+    assert not standing.done()
+    go_on.set()
+    # Nothing of it had been committed: it is done once more, and from the beginning.
+    await standing
+    assert await other.read(found) == ["c", "a", "b"]
+
+
 # --- other processes ---
 
 
@@ -229,6 +267,7 @@ async def test_a_frozen_server_is_given_up_and_found_again(
     own_server: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres, "PATIENCE", 0.5)
+    monkeypatch.setitem(postgres._CONNECT, "connect_timeout", 2)
     store = PostgresDatabase(own_server, tmp_path).store()
     await store.write(insert, "before")
     own_server.freeze()
