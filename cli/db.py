@@ -21,16 +21,19 @@ db_app = typer.Typer(name="db", help="The database itself.", no_args_is_help=Tru
 def check_command(
     *,
     config: Annotated[Path | None, typer.Option(help="The server's settings file.")] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="Where the database lies.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Where the database lies, if it is SQLite's.")] = None,
     named: Annotated[int, typer.Option(min=1, max=10_000, help="How many offenders are named of each.")] = 20,
 ) -> None:
     """Prove that what is stored fits together, or name what does not and end with 1; a server may run."""
     from cli.settings import load
     from storage.audit import checks_for, faults
-    from storage.snapshot import snapshot
+    from storage.snapshot import server_snapshot, snapshot
 
     settings = load(config=config, data_dir=data_dir)
-    with snapshot(settings.data_dir) as connection:
+    url = settings.database_url
+    with (
+        snapshot(settings.data_dir) if url is None else server_snapshot(url.get_secret_value()) as connection
+    ):
         checks = checks_for(connection)
         failed = 0
         for fault in faults(connection, named=named):

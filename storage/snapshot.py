@@ -1,4 +1,4 @@
-"""The database of a data directory as it is at one moment, to look at only: also beside a running server."""
+"""A database as it is at one moment, to look at only: also beside running servers."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def snapshot(data_dir: Path) -> Iterator[Connection]:
             connection.exec_driver_sql("PRAGMA temp_store=MEMORY")
             connection.exec_driver_sql("PRAGMA cache_size=-65536")
             connection.exec_driver_sql("BEGIN")
-            _fits(path, connection)
+            _fits(f"the database {path}", connection)
             yield connection
     except DBAPIError as error:
         raise Unavailable(f"the database {path} cannot be read: {error.orig}") from error
@@ -47,10 +47,32 @@ def snapshot(data_dir: Path) -> Iterator[Connection]:
         engine.dispose()
 
 
-def _fits(path: Path, connection: Connection) -> None:
+@contextmanager
+def server_snapshot(url: str) -> Iterator[Connection]:
+    """Look at what a PostgreSQL database holds now, for as long as it takes; others go on writing.
+
+    Raises ``Unavailable`` if it cannot be read or is of another version, ``InvalidRequest`` for another URL.
+    """
+    # Not with SQLite: its driver is an extra.
+    from storage import postgres  # noqa: PLC0415
+
+    engine = postgres.engine(url, connections=1, isolation="REPEATABLE READ", read_only=True)
+    try:
+        with engine.connect() as connection, connection.begin():
+            # What its owner has set for short transactions is too short for whole tables.
+            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+            _fits("the database", connection)
+            yield connection
+    except DBAPIError as error:
+        raise Unavailable(f"the database cannot be read: {error.orig}") from error
+    finally:
+        engine.dispose()
+
+
+def _fits(what: str, connection: Connection) -> None:
     heads = MigrationContext.configure(connection).get_current_heads()
     if heads != (HEAD,):
         raise Unavailable(
-            f"the database {path} has schema {', '.join(heads) or 'none'} and this program reads {HEAD}; "
+            f"{what} has schema {', '.join(heads) or 'none'} and this program reads {HEAD}; "
             "a server of this version brings an older one up to date when it starts"
         )

@@ -3,6 +3,7 @@
 import sqlite3
 from contextlib import closing
 
+import psycopg
 import pytest
 from job_site import opened
 from typer.testing import CliRunner
@@ -64,3 +65,20 @@ def test_without_a_database_there_is_one_line_and_nothing_is_made(tmp_path):
     assert answer.exit_code == 1
     assert answer.stderr == f"thingjobs: there is no database {tmp_path / 'data' / DATABASE}\n"
     assert not (tmp_path / "data").exists()
+
+
+def test_a_database_on_a_server_is_checked_as_well(make_site_of, tmp_path):
+    site = make_site_of("postgresql")(tmp_path)
+    command, env = ["db", "check"], {"THINGJOBS_DATABASE_URL": site.url, "THINGJOBS_CONFIG": None}
+    answer = CliRunner().invoke(app, command, env=env)
+    assert answer.exit_code == 0, answer.output
+    assert answer.stdout.endswith(" checks hold\n")
+    with psycopg.connect(site.url) as connection:
+        connection.execute("INSERT INTO job_acts (at, job, event, act) VALUES (0, 7, 0, 'CREATE')")
+    answer = CliRunner().invoke(app, command, env=env)
+    assert answer.exit_code == 1
+    assert answer.stdout.splitlines()[:2] == ["acts: not so: acts belong to a job", "  act=1 job=#7"]
+    site.drop()
+    answer = CliRunner().invoke(app, command, env=env)
+    assert answer.exit_code == 1
+    assert answer.stderr.startswith("thingjobs: the database cannot be read: ")
