@@ -92,13 +92,15 @@ _REASONS: Final = {
     "58": "the disk of the database server failed",
 }
 
+_NO_URL: Final = "the database URL is none: postgresql://user@host/name is one"
+
 
 def engine(url: str, *, connections: int, isolation: str, read_only: bool = False) -> Engine:
     """Return an engine of up to so many connections. Raises ``InvalidRequest`` for a URL of another kind."""
     try:
         parsed = make_url(url)
-    except ArgumentError:
-        raise InvalidRequest("the database URL is none: postgresql://user@host/name is one") from None
+    except (ArgumentError, ValueError):
+        raise InvalidRequest(_NO_URL) from None
     if parsed.drivername.partition("+")[0] not in {"postgresql", "postgres"}:
         raise InvalidRequest(f"the database URL begins with {parsed.drivername}, not with postgresql")
     made = create_engine(
@@ -128,6 +130,35 @@ def readers(url: str) -> Engine:
     return engine(url, connections=READERS, isolation="REPEATABLE READ", read_only=True)
 
 
+def with_password(url: str, password: str) -> str:
+    """Return the URL with a password in it. Raises ``InvalidRequest`` for what is no URL."""
+    try:
+        return make_url(url).set(password=password).render_as_string(hide_password=False)
+    except (ArgumentError, ValueError):
+        raise InvalidRequest(_NO_URL) from None
+
+
+def upgrade(url: str) -> None:
+    """Bring the schema up to date. Raises ``Unavailable`` and ``InvalidRequest``."""
+    upgrading = writer(url)
+    try:
+        with _told_in_a_line():
+            schema.upgrade(upgrading)
+    finally:
+        upgrading.dispose()
+
+
+@contextmanager
+def _told_in_a_line() -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        found = trouble(error)
+        reason = "" if found is None else f"{found.reason}: "
+        said = " ".join(str(error.orig).split())
+        raise Unavailable(f"the database cannot be used: {reason}{said}") from error
+
+
 class Server:
     """A PostgreSQL server that other processes may write to as well."""
 
@@ -136,14 +167,13 @@ class Server:
     read_threads = READERS
 
     def __init__(self, url: str) -> None:
-        """Connect and bring the schema up to date. Raises ``Unavailable``, ``InvalidRequest``."""
+        """Connect. Raises ``Unavailable``, also for a schema too old or new, and ``InvalidRequest``."""
         self._writer, self._readers = writer(url), readers(url)
         try:
-            schema.upgrade(self._writer)
-        except BaseException as error:
+            with _told_in_a_line():
+                schema.require(self._writer)
+        except BaseException:
             self._writer.dispose()
-            if isinstance(error, DBAPIError) and (found := trouble(error)) is not None:
-                raise Unavailable(f"the database cannot be used: {found.reason} ({error.orig})") from error
             raise
         self._breaker = Breaker()
         self._overseer = Overseer(self._answers, patience=PATIENCE, at_most=AT_MOST)

@@ -59,10 +59,11 @@ class Store:
 
     @classmethod
     def connect(cls, url: str, *, data_dir: Path) -> Store:
-        """Bring the schema up to date, return the store on PostgreSQL, which others may have open too.
+        """Return the store on PostgreSQL, which others may have open too.
 
         ``data_dir`` holds the key that secrets are sealed with: every process needs the same one. Raises
-        ``Unavailable`` if the server cannot be reached or refuses, ``InvalidRequest`` for another URL.
+        ``Unavailable`` if the server cannot be reached or refuses, or if the schema is not that of this
+        program (``storage.postgres.upgrade``), ``InvalidRequest`` for another URL.
         """
         # Not with SQLite: its driver is an extra.
         from storage.postgres import Server  # noqa: PLC0415
