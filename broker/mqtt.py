@@ -9,22 +9,24 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import re
-from collections.abc import Callable, Collection, Iterable
+import time
+from collections.abc import Callable, Collection
 from functools import partial
-from typing import Final, Literal
+from typing import Final
 
 from paho.mqtt.client import Client, ConnectFlags, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
 from broker import client_events
 from broker.backoff import Backoff
 from broker.client_events import ClientEvents
+from broker.embedded.hot import encode_puback, encode_publish
 from broker.link import Door, LinkDown, Received
 from broker.receipts import Receipts
+from broker.stream import Stream
 from broker.wire import Wire, dial
-from domain.topics import Topics
+from domain.topics import Topics, matcher
 
 PROTOCOL: Final = MQTTProtocolVersion.MQTTv311
 CONNECT_SECONDS: Final = 10.0
@@ -50,29 +52,13 @@ class _Client(Client):
             manual_ack=True,
         )
         self._wire = wire
-        self.take: Callable[[MQTTMessage], None] = _nothing
-        self.settle: Callable[[int], None] = _nothing
-        # No window of paho's own: it walks over all that is in flight at each PUBACK. The queue is the bound.
-        self.max_inflight_messages = 0
-        self.max_queued_messages = MAX_UNCONFIRMED
 
     def _create_socket(self) -> Wire:
         return self._wire
 
-    def _handle_pubackcomp(self, cmd: Literal["PUBACK", "PUBCOMP"]) -> MQTTErrorCode:
-        """Take a PUBACK as the number it is; paho makes a dozen objects of it, at every answer we send."""
-        packet = self._in_packet["packet"]
-        if len(packet) != 2:
-            return super()._handle_pubackcomp(cmd)
-        mid = int.from_bytes(packet)
-        if self._out_messages.pop(mid, None) is not None:
-            self._inflight_messages -= 1
-            self.settle(mid)
-        return MQTTErrorCode.MQTT_ERR_SUCCESS
-
-    def _handle_on_message(self, message: MQTTMessage) -> None:
-        """Hand a message over; paho would look for callbacks by topic, and there are none."""
-        self.take(message)
+    def hears(self) -> None:
+        """Note that the broker lives: paho does not see all that it sends."""
+        self._last_bytes_received = time.monotonic()
 
 
 class _Conversation:
@@ -92,20 +78,22 @@ class _Conversation:
         self._receive = receive
         self._hear = hear
         self._filters = topics.request_filters()
-        self._is_request = _matcher(self._filters)
+        # A session of old may be subscribed to more: to our own answers, say.
+        self._is_request = matcher(self._filters)
         self._receipts = Receipts()
+        self._stream = Stream(publish=self._on_publish, puback=self._receipts.settle, other=self._on_packet)
         self._blocked = False
+        self._flushes = False
         self._complained = False
         self.ready = False
         self.lost: asyncio.Future[str] = self._loop.create_future()
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
-        client.take = self._on_message
-        client.settle = self._receipts.settle
+        client.on_message = self._on_message
         client.on_subscribe = lambda _client, _userdata, mid, codes, _: self._receipts.settle(mid, codes)
         client.on_socket_open = lambda *_: self._loop.add_reader(wire.fileno(), self._readable)
         client.on_socket_close = lambda *_: self._forget_socket()
-        client.on_socket_register_write = self._on_queued
+        client.on_socket_register_write = lambda *_: _nothing(self._loop.call_soon(self._write))
 
     async def open(self) -> bool:
         """Greet and subscribe (never trusting old filters); return whether the broker remembers us."""
@@ -141,7 +129,7 @@ class _Conversation:
         """Send and forget: a device that hears nothing asks again with the same client token."""
         try:
             self._receipts.note(self._send(topic, payload))
-        except (LinkDown, ValueError) as error:
+        except (LinkDown, OverflowError) as error:
             if not self._complained:  # once for each connection: this happens by the thousand or not at all
                 self._complained = True
                 _log.warning("an answer could not be sent, its device will ask again: %s", error)
@@ -157,27 +145,49 @@ class _Conversation:
         self._wire.close()
 
     def _send(self, topic: str, payload: bytes) -> int:
-        sent = self._client.publish(topic, payload, qos=1)
-        if sent.rc is not MQTTErrorCode.MQTT_ERR_SUCCESS:
-            raise LinkDown(f"a message for {topic} could not be sent: {sent.rc.name}")
-        return sent.mid
+        if self.lost.done():
+            raise LinkDown(f"a message for {topic} could not be sent: the connection is lost")
+        if self._receipts.owed >= MAX_UNCONFIRMED:
+            raise LinkDown(f"a message for {topic} could not be sent: {MAX_UNCONFIRMED} are unconfirmed")
+        number = self._receipts.unused()
+        self._put(encode_publish(topic, payload, 1, number, dup=False))
+        return number
 
-    def _ack(self, mid: int) -> None:
+    def _ack(self, number: int) -> None:
         if not self.lost.done():
-            self._client.ack(mid, 1)
+            self._put(encode_puback(number))
 
-    def _on_message(self, message: MQTTMessage) -> None:
-        ack = partial(self._ack, message.mid) if message.qos else _nothing
+    def _put(self, packet: bytes) -> None:
+        """Have it sent at the end of this turn of the loop, with all else that is sent in it."""
+        self._wire.send(packet)
+        if not self._flushes:
+            self._flushes = True
+            self._loop.call_soon(self._flush)
+
+    def _on_message(self, client: Client, _u: object, message: MQTTMessage) -> None:
+        """Take a message of QoS 2, which an old subscription of this session may still bring."""
+        topic, payload = message.topic.encode(), bytes(message.payload)
+        self._take(topic, payload, message.retain, lambda: _nothing(client.ack(message.mid, message.qos)))
+
+    def _on_publish(self, topic: bytes, payload: bytes, number: int, retained: bool) -> None:  # noqa: FBT001
+        self._take(topic, payload, retained, partial(self._ack, number) if number else _nothing)
+
+    def _take(self, raw: bytes, payload: bytes, retained: bool, ack: Callable[[], None]) -> None:  # noqa: FBT001
         try:
-            topic = message.topic
-            if not message.retain and self._is_request(topic):
-                self._receive(Received(topic, bytes(message.payload), self.answer, ack))
+            topic = raw.decode()
+            if not retained and self._is_request(topic):
+                self._receive(Received(topic, payload, self.answer, ack))
             else:
-                self._hear(topic, bytes(message.payload))
+                self._hear(topic, payload)
                 ack()
-        except Exception:  # noqa: BLE001 - raised into paho it would leave half a packet there: a broken stream
+        except Exception:  # noqa: BLE001 - raised into the reader it would tear what comes behind it
             _log.exception("a request could not be taken in")
             ack()  # it would fail again, and meanwhile it would hold a place in the broker's window for us
+
+    def _on_packet(self, packet: bytes) -> None:
+        """Let paho have what is rare."""
+        self._wire.give(packet)
+        self._read()
 
     def _on_connect(self, _c: Client, _u: object, flags: ConnectFlags, code: ReasonCode, _p: object) -> None:
         self._receipts.settle(_CONNACK, (flags, code))
@@ -188,11 +198,10 @@ class _Conversation:
             self.lost.set_result(str(code))
         self._receipts.lose(str(code))
 
-    def _on_queued(self, *_: object) -> None:
-        self._loop.call_soon(self._write)
-
     def _readable(self) -> None:
         self._wire.fill()
+        self._client.hears()
+        self._stream.feed(self._wire.take())
         self._read()
 
     def _read(self) -> None:
@@ -204,6 +213,7 @@ class _Conversation:
         self._flush()
 
     def _flush(self) -> None:
+        self._flushes = False
         blocked = not self._wire.flush()
         if blocked is not self._blocked:
             self._blocked = blocked
@@ -217,11 +227,6 @@ class _Conversation:
         self._loop.remove_reader(self._wire.fileno())
         self._loop.remove_writer(self._wire.fileno())
         self._blocked = False
-
-
-def _matcher(filters: Iterable[str]) -> Callable[[str], object]:
-    """Tell what our filters cover from what a session of old may be subscribed to: our own answers, say."""
-    return re.compile("|".join(re.escape(each).replace(r"\+", "[^/]+") for each in filters)).fullmatch
 
 
 def _nothing(*_: object) -> None:

@@ -5,6 +5,8 @@ Parsing goes by segment count, never by "is this segment the word get": a job ma
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
@@ -116,3 +118,8 @@ def accepted(request_topic: str) -> str:
 
 def rejected(request_topic: str) -> str:
     return f"{request_topic}/rejected"
+
+
+def matcher(filters: Iterable[str]) -> Callable[[str], object]:
+    """Return what tells the topics that these filters cover; ``+`` is the only wildcard they may have."""
+    return re.compile("|".join(re.escape(each).replace(r"\+", "[^/]+") for each in filters)).fullmatch
