@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from footing import FOOTINGS, Footing
 from postgres_server import BINARIES, HINT, PostgresServer
-from sites import MakeSite, PostgresDatabase, SqliteFile
+from sites import MakeSite, MakeSiteOf, PostgresDatabase, SqliteFile
 
 #: More would wait for the longest files, and stress a machine that has other things to do.
 MOST_WORKERS = 5
@@ -52,10 +53,32 @@ def dialect(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture(scope="session")
+def make_site_of(request: pytest.FixtureRequest) -> MakeSiteOf:
+    """Give ``make_site_of(dialect)(folder)``: a new database; the server is started for the first of them."""
+
+    def make(dialect: str) -> MakeSite:
+        if dialect == "sqlite":
+            return lambda folder: SqliteFile(folder, durable=False)
+        server = request.getfixturevalue("postgres_server")
+        return lambda folder: PostgresDatabase(server, folder)
+
+    return make
+
+
 @pytest.fixture(scope="module")
-def make_site(dialect: str, request: pytest.FixtureRequest) -> MakeSite:
+def make_site(dialect: str, make_site_of: MakeSiteOf) -> MakeSite:
     """Give ``make_site(folder)``: a new database, on either."""
-    if dialect == "sqlite":
-        return lambda folder: SqliteFile(folder, durable=False)
-    server = request.getfixturevalue("postgres_server")
-    return lambda folder: PostgresDatabase(server, folder)
+    return make_site_of(dialect)
+
+
+@pytest.fixture(scope="module", params=FOOTINGS, ids=str)
+def footing(request: pytest.FixtureRequest, requirement: Callable[..., None]) -> Footing:
+    """Have a test run on each."""
+    import mosquitto_server
+
+    found: Footing = request.param
+    if found.broker == "mosquitto":
+        there = mosquitto_server.BINARY and mosquitto_server.PASSWD
+        requirement("mosquitto with mosquitto_passwd", there, mosquitto_server.HINT)
+    return found

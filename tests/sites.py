@@ -19,9 +19,13 @@ from storage.store import Store
 Rows = Callable[[str], list[tuple]]
 
 MakeSite = Callable[[Path], "Site"]
+MakeSiteOf = Callable[[str], MakeSite]
 
 #: For a test of what only SQLite has: its file, its plans, its lock.
 ON_SQLITE = pytest.mark.parametrize("dialect", ["sqlite"], scope="module")
+
+#: For a module of a folder that runs on SQLite for the most part.
+ON_BOTH = pytest.mark.parametrize("dialect", ["sqlite", "postgresql"], scope="module")
 
 
 class Site(Protocol):
@@ -40,7 +44,7 @@ class Site(Protocol):
     def script(self, statements: str) -> None:
         """Run statements past the store."""
 
-    def store(self) -> Store:
+    def store(self, kind: type[Store] = Store) -> Store:
         """Open the real thing."""
 
     def settings(self) -> dict[str, Any]:
@@ -76,8 +80,8 @@ class SqliteFile:
         with closing(sqlite3.connect(self.file)) as connection:
             connection.executescript(statements)
 
-    def store(self) -> Store:
-        return Store.open(lay_in(self.folder))
+    def store(self, kind: type[Store] = Store) -> Store:
+        return kind.open(lay_in(self.folder))
 
     def settings(self) -> dict[str, Any]:
         return {"data_dir": lay_in(self.folder)}
@@ -107,8 +111,8 @@ class PostgresDatabase:
         with psycopg.connect(self.url) as connection:
             connection.execute(statements.encode())
 
-    def store(self) -> Store:
-        return Store.connect(self.url, data_dir=self.folder)
+    def store(self, kind: type[Store] = Store) -> Store:
+        return kind.connect(self.url, data_dir=self.folder)
 
     def settings(self) -> dict[str, Any]:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
