@@ -66,7 +66,7 @@ def copy_command(
 
     settings = load(config=config)
     folder = settings.data_dir if source is None else _directory(source)
-    url = target if target is not None else _url_of(settings)
+    url = target if target is not None else _target(settings)
     copy(folder, url, lambda copied: typer.echo(f"{copied.table}: {copied.rows} rows, {copied.digest}"))
     typer.echo(f"all is there; keys and artifacts stay in {folder}")
 
@@ -78,10 +78,13 @@ def _directory(source: str) -> Path:
     return Path(directory)
 
 
-def _url_of(settings: Settings) -> str:
-    if settings.database_url is None:
+def _target(settings: Settings) -> str:
+    from cli.database import url_of
+
+    url = url_of(settings)
+    if url is None:
         raise UsageRefused("where to? Give --to, or set THINGJOBS_DATABASE_URL_FILE")
-    return settings.database_url.get_secret_value()
+    return url
 
 
 def lines(fault: Fault) -> list[str]:
