@@ -117,6 +117,19 @@ def test_a_snapshot_sees_nothing_of_what_is_written_meanwhile(file: Path) -> Non
             assert later.exec_driver_sql("SELECT sum(notify_seq) FROM things").scalar_one() == before + 1
 
 
+def test_a_snapshot_reads_the_log_that_a_killed_server_left(file: Path, tmp_path_factory) -> None:
+    left = tmp_path_factory.mktemp("left")
+    with closing(SyncStore(SqliteFile(file))) as store:
+        store.do(marks.mark, [1, 2, 3])
+        for suffix in ("", "-wal"):
+            shutil.copy(file / f"{DATABASE}{suffix}", left / f"{DATABASE}{suffix}")
+        wanted = store.rows("SELECT sum(notify_seq) FROM things")
+    with snapshot(left) as connection:
+        found = connection.exec_driver_sql("SELECT sum(notify_seq) FROM things").all()
+        assert list(audit.faults(connection)) == []
+    assert found == wanted
+
+
 def test_a_snapshot_cannot_be_written_to(file: Path) -> None:
     with pytest.raises(Unavailable, match="readonly"), snapshot(file) as connection:
         connection.exec_driver_sql("DELETE FROM jobs")
