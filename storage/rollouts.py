@@ -19,7 +19,7 @@ from storage.signals import Signal, raise_after_commit
 from storage.tables import SUPERSEDED
 
 #: Small enough that other writers wait for a fraction of a second only.
-CHUNK: Final = 5000
+CHUNK: Final = 2000
 #: Where things wait whose job has neither waves nor zones.
 PLAIN: Final = ((0, ""),)
 
