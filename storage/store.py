@@ -157,8 +157,10 @@ class Store:
         except DBAPIError as error:
             raise self._unavailable(error) from error
 
-    def _left(self, _done: asyncio.Future[T]) -> None:
+    def _left(self, done: asyncio.Future[T]) -> None:
         self._waiting -= 1
+        if not done.cancelled():
+            done.exception()  # Whoever was cancelled will not look at it, and nothing is to be said of that.
 
     def _wake(self, done: asyncio.Future[tuple[T, frozenset[Signal]]]) -> None:
         if done.cancelled() or done.exception() is not None:

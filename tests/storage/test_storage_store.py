@@ -1,6 +1,7 @@
 """The store: one writer, whole transactions or none, signals after the commit, limits, full disks."""
 
 import asyncio
+import gc
 import sqlite3
 import threading
 from pathlib import Path
@@ -101,6 +102,27 @@ async def test_a_cancelled_caller_does_not_undo_the_write_nor_its_signal(real_st
     go_on.set()
     await asyncio.wait_for(woken.wait(), 10)
     assert await real_store.read(found) == ["a"]
+
+
+async def test_of_what_fails_when_its_caller_has_left_nothing_is_said(real_store: Store) -> None:
+    complaints, entered, go_on = [], threading.Event(), threading.Event()
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, what: complaints.append(what))
+
+    def fails(_connection: Connection) -> None:
+        entered.set()
+        assert go_on.wait(10)
+        raise NotFound("too late")
+
+    caller = asyncio.create_task(real_store.read(fails))
+    await asyncio.to_thread(entered.wait, 10)
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    del caller
+    go_on.set()
+    await real_store.close()
+    gc.collect()
+    assert complaints == []
 
 
 async def test_readers_go_on_while_a_writer_works_and_see_only_what_is_committed(real_store: Store) -> None:
