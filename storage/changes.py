@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, text
 
@@ -31,8 +30,7 @@ from storage.signals import Signal, raise_after_commit
 from storage.tables import COUNTERS, OPEN_SQL
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One version of an execution: what it became and why."""
 
     before: Status
@@ -40,8 +38,7 @@ class Step:
     cause: Cause
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """An execution as it was read, every version it went through since, and its ring of replies."""
 
     stored: Stored

@@ -1,7 +1,5 @@
 """Batches of devices' requests: each is answered as if alone, in order, and all is one transaction."""
 
-from dataclasses import replace
-
 import pytest
 from sqlalchemy import event
 from sync_store import AUTO, SyncStore
@@ -227,6 +225,6 @@ def test_a_change_of_what_has_changed_since_is_refused_whole(store: SyncStore) -
 def test_an_update_without_job_or_status_cannot_be_made_up(store: SyncStore) -> None:
     store.create("j", "t")
     bare = Request(thing_name="t", operation=Operation.UPDATE, job_id="j")
-    for request in (bare, replace(bare, job_id=None, status=Status.FAILED)):
+    for request in (bare, bare._replace(job_id=None, status=Status.FAILED)):
         (answer,) = store.do(device.answer, [request], at=store.now)
         assert isinstance(answer, Exception)
