@@ -40,6 +40,15 @@ class Breaker:
             self._opens_at = now + self._wait
             self._is_trying = True
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the server was out of reach when somebody last tried."""
+        return self._wait > 0
+
+    def close(self) -> None:
+        """Learn that the server is there."""
+        self._wait = 0.0
+
     @contextmanager
     def watch(self) -> Iterator[None]:
         """Learn from a call how the server is. A pool that stays empty becomes ``Unavailable``."""
@@ -51,9 +60,9 @@ class Breaker:
             if isinstance(error, DBAPIError) and is_out_of_reach(error):
                 self._lost()
             else:
-                self._wait = 0.0
+                self.close()
             raise
-        self._wait = 0.0
+        self.close()
 
     def _lost(self) -> None:
         with self._lock:

@@ -34,6 +34,10 @@ class Database(Protocol):
     write_threads: int
     read_threads: int
 
+    @property
+    def is_reachable(self) -> bool:
+        """Whether it was there when somebody last tried."""
+
     def admit(self) -> None:
         """Raise ``Unavailable`` if it is known that a call would be in vain: it must not cost a thread."""
 

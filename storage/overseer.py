@@ -8,23 +8,38 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from enum import Enum
 from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from storage.breaker import Breaker
+
 #: Seconds between two looks.
 _EVERY: Final = 0.5
+
+
+class Answer(Enum):
+    """What a server says to one more connection."""
+
+    WELCOME = "welcome"
+    REFUSAL = "refusal"
+    NONE = "none"
 
 
 class Overseer:
     """Cuts the connections of those who have waited for a server that does not answer.
 
     Whoever has waited for ``patience`` seconds may wait for good reason: then the server is asked on another
-    connection (``answers``) whether it is there. Nobody waits for longer than ``at_most``.
+    connection (``knock``) whether it is there. Nobody waits for longer than ``at_most``. While the breaker is
+    open it asks as well, so that a process without calls learns that the server is back.
     """
 
-    def __init__(self, answers: Callable[[], bool], *, patience: float, at_most: float) -> None:
-        self._answers = answers
+    def __init__(
+        self, knock: Callable[[], Answer], breaker: Breaker, *, patience: float, at_most: float
+    ) -> None:
+        self._knock = knock
+        self._breaker = breaker
         self._patience = patience
         self._at_most = at_most
         self._lock = threading.Lock()
@@ -52,9 +67,11 @@ class Overseer:
 
     def _oversee(self) -> None:
         while not self._stop.wait(_EVERY):
+            if self._breaker.is_open and self._knock() is Answer.WELCOME:
+                self._breaker.close()
             now = time.monotonic()
             if any(now - since >= self._patience for since, _ in self._waiting()):
-                limit = self._at_most if self._answers() else self._patience
+                limit = self._patience if self._knock() is Answer.NONE else self._at_most
                 self._cut(now - limit)
 
     def _waiting(self) -> list[tuple[float, Any]]:

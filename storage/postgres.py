@@ -22,7 +22,7 @@ from storage.bell import Bell
 from storage.breaker import Breaker, is_out_of_reach
 from storage.database import Overtaken, Trouble
 from storage.locks import GATE
-from storage.overseer import Overseer
+from storage.overseer import Answer, Overseer
 from storage.signals import Signal, take
 
 T = TypeVar("T")
@@ -176,19 +176,24 @@ class Server:
             self._writer.dispose()
             raise
         self._breaker = Breaker()
-        self._overseer = Overseer(self._answers, patience=PATIENCE, at_most=AT_MOST)
+        self._overseer = Overseer(self._knock, self._breaker, patience=PATIENCE, at_most=AT_MOST)
         self._bell = Bell(self._writer)
 
-    def _answers(self) -> bool:
-        """Tell whether the server takes a new connection, or says anything else about it."""
+    def _knock(self) -> Answer:
+        """Ask the server for a new connection."""
         where = self._writer.url.set(drivername="postgresql").render_as_string(hide_password=False)
         try:
             psycopg.connect(where, **_CONNECT).close()
         except psycopg.errors.ConnectionTimeout:
-            return False
+            return Answer.NONE
         except psycopg.Error:
-            return True
-        return True
+            return Answer.REFUSAL
+        return Answer.WELCOME
+
+    @property
+    def is_reachable(self) -> bool:
+        """Whether it was there when somebody last tried; the overseer goes on trying."""
+        return not self._breaker.is_open
 
     def admit(self) -> None:
         """Raise ``Unavailable`` while the server is known to be out of reach."""

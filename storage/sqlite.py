@@ -99,6 +99,11 @@ class File:
             raise
         self._readers = readers(path)
 
+    @property
+    def is_reachable(self) -> bool:
+        """A file always is."""
+        return True
+
     def admit(self) -> None:
         """Admit everything: what a file refuses it refuses fast."""
 

@@ -114,11 +114,7 @@ class Store:
     @property
     def ready(self) -> bool:
         """Whether a call has a chance now."""
-        try:
-            self._database.admit()
-        except Unavailable:
-            return False
-        return not (self._closed or self.failed.is_set())
+        return self._database.is_reachable and not (self._closed or self.failed.is_set())
 
     async def close(self) -> None:
         """Finish what was begun, then release the database. Safe to call twice."""
