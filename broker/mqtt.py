@@ -9,13 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import time
 from collections.abc import Callable, Collection
 from functools import partial
 from typing import Final
+from uuid import uuid4
 
 from paho.mqtt.client import Client, ConnectFlags, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
 from broker import client_events
@@ -23,12 +22,12 @@ from broker.backoff import Backoff
 from broker.client_events import ClientEvents
 from broker.embedded.hot import encode_puback, encode_publish
 from broker.link import Door, LinkDown, Received
+from broker.mqtt_client import WireClient
 from broker.receipts import Receipts
 from broker.stream import Stream
 from broker.wire import Wire, dial
 from domain.topics import Topics, matcher
 
-PROTOCOL: Final = MQTTProtocolVersion.MQTTv311
 CONNECT_SECONDS: Final = 10.0
 FLUSH_SECONDS: Final = 5.0
 HEARTBEAT_SECONDS: Final = 1.0
@@ -39,47 +38,28 @@ _CONNACK: Final = 0  # MQTT numbers its messages from 1: the greeting waits unde
 _log = logging.getLogger(__name__)
 
 
-class _Client(Client):
-    """paho on a socket that is connected already: its own connecting would block the event loop."""
-
-    def __init__(self, wire: Wire, client_id: str) -> None:
-        super().__init__(
-            CallbackAPIVersion.VERSION2,
-            client_id,
-            clean_session=False,
-            protocol=PROTOCOL,
-            reconnect_on_failure=False,
-            manual_ack=True,
-        )
-        self._wire = wire
-
-    def _create_socket(self) -> Wire:
-        return self._wire
-
-    def hears(self) -> None:
-        """Note that the broker lives: paho does not see all that it sends."""
-        self._last_bytes_received = time.monotonic()
-
-
 class _Conversation:
     """One connection, from CONNECT to its loss."""
 
     def __init__(
         self,
-        client: _Client,
+        client: WireClient,
         wire: Wire,
         receive: Callable[[Received], None],
         topics: Topics,
         hear: Callable[[str, bytes], None],
+        *,
+        group: str | None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._client = client
         self._wire = wire
         self._receive = receive
         self._hear = hear
-        self._filters = topics.request_filters()
+        shared = "" if group is None else f"$share/{group}/"
+        self._filters = [f"{shared}{each}" for each in topics.request_filters()]
         # A session of old may be subscribed to more: to our own answers, say.
-        self._is_request = matcher(self._filters)
+        self._is_request = matcher(topics.request_filters())
         self._receipts = Receipts()
         self._stream = Stream(publish=self._on_publish, puback=self._receipts.settle, other=self._on_packet)
         self._blocked = False
@@ -234,7 +214,11 @@ def _nothing(*_: object) -> None:
 
 
 class ExternalLink:
-    """A ``Link`` over Mosquitto, EMQX and their like; the session on the broker outlives every connection."""
+    """A ``Link`` over Mosquitto, EMQX and their like; the session on the broker outlives every connection.
+
+    Unless a ``group`` shares the requests: then each of it has a session for as long as it is connected, and
+    what it has not acknowledged goes to another one.
+    """
 
     def __init__(
         self,
@@ -246,14 +230,18 @@ class ExternalLink:
         username: str | None = None,
         password: str | None = None,
         keepalive: int = 15,
+        group: str | None = None,
     ) -> None:
         self._host = host
         self._port = port
         self._topics = topics
-        self._client_id = client_id
+        self._group = group
+        self._client_id = client_id if group is None else f"{client_id}-{uuid4().hex}"
         self._username = username
         self._password = password
         self._keepalive = keepalive
+        #: Asked before it connects anew: another one may have its session by then, and would lose it.
+        self.may_connect: Callable[[], bool] = lambda: True
         self._door: Door | None = None
         self._events = ClientEvents()
         self._conversation: _Conversation | None = None
@@ -319,6 +307,8 @@ class ExternalLink:
                 self._conversation = None
                 _log.warning("lost the broker at %s:%s: %s", self._host, self._port, reason)
             await asyncio.sleep(backoff.after(loop.time() - began))
+            if not self.may_connect():
+                continue
             try:
                 await self._converse(door)
             except LinkDown as error:
@@ -343,7 +333,7 @@ class ExternalLink:
             door.session_lost()
 
     def _introduce(self, wire: Wire) -> _Conversation:
-        client = _Client(wire, self._client_id)
+        client = WireClient(wire, self._client_id, is_forgotten=self._group is not None)
         client.username_pw_set(self._username, self._password)
         client.connect_async(self._host, self._port, self._keepalive)
-        return _Conversation(client, wire, self._receive, self._topics, self._hear)
+        return _Conversation(client, wire, self._receive, self._topics, self._hear, group=self._group)

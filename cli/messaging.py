@@ -33,6 +33,8 @@ log = structlog.get_logger(__name__)
 
 #: How long a stopping process works off what it has taken in.
 DRAIN: Final = 10.0
+#: Who shares the requests, where the broker is to deal them out.
+GROUP: Final = "thingjobs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +153,8 @@ def messaging_of(ground: Ground, link: Link) -> Messaging:
     store.listen(Signal.REVOKED, revocation.wake)
     store.listen(Signal.REGISTERED, presence.registered)
     lease = Lease(store, "dispatcher")
+    if isinstance(link, ExternalLink) and settings.dispatchers == "exclusive":
+        link.may_connect = lambda: lease.is_held
     return Messaging(ground, link, lease, dispatcher, notifier, publisher, revocation, presence)
 
 
@@ -175,6 +179,7 @@ async def link_of(ground: Ground) -> Link:
         topics=topics,
         username=settings.broker_username,
         password=None if password is None else password.get_secret_value(),
+        group=GROUP if settings.dispatchers == "shared" else None,
     )
 
 
