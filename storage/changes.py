@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, text
@@ -70,6 +71,12 @@ _UPDATE: Final = many(
     seen="bigint",
     **_WRITTEN,
 )
+#: The same where an execution only goes on: no index has to be looked at for these columns.
+_GOES_ON: Final = ("version", "status_details", "last_updated_at", "replies")
+_UPDATE_PROGRESS: Final = text(
+    f"UPDATE executions SET {', '.join(f'{name} = :{name}' for name in _GOES_ON)} "
+    "WHERE id = :key AND version = :seen"
+)
 _TOLD: Final = {
     "at": "bigint",
     "job": "bigint",
@@ -111,9 +118,13 @@ def write(
     """
     if not changes:
         return
-    result = execute_many(connection, _UPDATE, [_columns(change) for change in changes])
-    require_hit(result, len(changes))
-    events = [_event(change.stored, step) for change in changes for step in change.steps]
+    details = [rows.details_text(change.after.status_details) for change in changes]
+    _update(connection, changes, details)
+    events = [
+        _event(change.stored, step, text_ if step.after is change.after else None)
+        for change, text_ in zip(changes, details, strict=True)
+        for step in change.steps
+    ]
     if events:
         lock_log(connection)
         if actor:
@@ -204,16 +215,47 @@ def complete(connection: Connection, job_keys: Sequence[int], *, at: datetime) -
         raise_after_commit(connection, Signal.EVENTS)
 
 
-def _columns(change: Change) -> dict[str, Any]:
+def _update(connection: Connection, changes: Sequence[Change], details: Sequence[str]) -> None:
+    """Write the rows. PostgreSQL sees by itself what stays, and has one order of locks."""
+    rest: list[dict[str, Any]] = []
+    progress: list[dict[str, Any]] = []
+    splits = connection.dialect.name == "sqlite"
+    for change, text_ in zip(changes, details, strict=True):
+        before, after = change.stored.execution, change.after
+        if splits and _FIXED(before) == _FIXED(after):
+            progress.append(_progress(change, text_))
+        else:
+            rest.append({**rows.columns(after, text_), **_progress(change, text_)})
+    if rest:
+        require_hit(execute_many(connection, _UPDATE, rest), len(rest))
+    if progress:
+        require_hit(execute_many(connection, _UPDATE_PROGRESS, progress), len(progress))
+
+
+#: What stays as it is while an execution only goes on.
+_FIXED: Final = attrgetter(
+    "status",
+    "started_at",
+    "queued_deadline_at",
+    "in_progress_deadline_at",
+    "step_deadline_at",
+    "force_canceled",
+)
+
+
+def _progress(change: Change, details: str) -> dict[str, Any]:
+    after = change.after
     return {
-        **rows.columns(change.after),
+        "version": after.version_number,
+        "status_details": details,
+        "last_updated_at": to_millis(after.last_updated_at),
         "replies": change.replies,
         "key": change.stored.key,
         "seen": change.stored.execution.version_number,
     }
 
 
-def _event(stored: Stored, step: Step) -> dict[str, Any]:
+def _event(stored: Stored, step: Step, details: str | None) -> dict[str, Any]:
     return {
         "at": to_millis(step.after.last_updated_at),
         "job": stored.job_key,
@@ -223,7 +265,7 @@ def _event(stored: Stored, step: Step) -> dict[str, Any]:
         "from_status": step.before.value,
         "to_status": step.after.status.value,
         "cause": step.cause.value,
-        "status_details": rows.details_text(step.after.status_details),
+        "status_details": rows.details_text(step.after.status_details) if details is None else details,
     }
 
 

@@ -107,7 +107,7 @@ def select(
     """Return the executions that ``where`` (with ORDER BY and LIMIT, if any) picks."""
     # Only our own constants ever reach this text; values are bound.
     statement = text(f"SELECT {COLUMNS} FROM {source} {JOINS} WHERE {where}")
-    return [stored(row) for row in connection.execute(statement, parameters)]
+    return [stored(row) for row in connection.execute(statement, parameters).all()]
 
 
 def details_from(raw: str) -> Mapping[str, str]:
@@ -118,12 +118,12 @@ def details_text(details: Mapping[str, str]) -> str:
     return to_json(dict(details)).decode() if details else "{}"
 
 
-def columns(execution: Execution) -> dict[str, Any]:
-    """Return the columns of an execution that changes write."""
+def columns(execution: Execution, details: str) -> dict[str, Any]:
+    """Return the columns of an execution that changes write; ``details`` are its own, as text."""
     return {
         "status": execution.status.value,
         "version": execution.version_number,
-        "status_details": details_text(execution.status_details),
+        "status_details": details,
         "started_at": to_millis(execution.started_at),
         "last_updated_at": to_millis(execution.last_updated_at),
         "queued_deadline_at": to_millis(execution.queued_deadline_at),
