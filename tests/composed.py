@@ -17,7 +17,8 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 THINGJOBS = str(Path(sys.executable).with_name("thingjobs"))
-PATIENCE = 60.0
+#: A process of ours takes seconds of a core to start, and six of them start on what others leave of it.
+PATIENCE = 150.0
 #: Between two looks at a process that says by itself nothing of what is waited for.
 LOOK = 0.05
 
@@ -99,6 +100,9 @@ class Composed:
         process = self._running.pop(service)
         process.kill()
         process.wait()
+
+    def signal(self, service: str, which: signal.Signals) -> None:
+        self._running[service].send_signal(which)
 
     def stop(self, service: str) -> int:
         """Have it stop, and return its exit code."""

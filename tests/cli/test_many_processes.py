@@ -1,6 +1,7 @@
 """compose.many.yaml as plain processes on real PostgreSQL and Mosquitto, while a dispatcher is killed."""
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -66,8 +67,37 @@ def site(tmp_path: Path, postgres_server: PostgresServer, requirement: Callable[
     postgres_server.admin("DROP ROLE thingjobs")
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_job_ends_though_a_dispatcher_is_killed(site: Site) -> None:
+    begin(site)
+    create(site, "j")
+    until(site, "j", lambda found: found["numberOfInProgressThings"] + found["numberOfSucceededThings"])
+    site.composed.kill("dispatcher-1")
+    until(site, "j", lambda found: found["numberOfSucceededThings"] == FLEET)
+    assert site.operator("api-2").call("GET", "/jobs/j")["job"]["status"] == "COMPLETED"
+    assert site.until_ready("dispatcher-2")["active"]
+    for name in ("fleet", "dispatcher-2", "scheduler", "api-2", "api-1"):
+        assert site.composed.stop(name) == 0, site.composed.log(name)
+
+
+@pytest.mark.timeout(600)
+def test_a_dispatcher_that_stood_still_stands_by_when_it_wakes_up(site: Site) -> None:
+    begin(site)
+    create(site, "j")
+    until(site, "j", lambda found: found["numberOfInProgressThings"] + found["numberOfSucceededThings"])
+    site.composed.signal("dispatcher-1", signal.SIGSTOP)
+    until(site, "j", lambda found: found["numberOfSucceededThings"] == FLEET)
+    site.composed.signal("dispatcher-1", signal.SIGCONT)
+    assert not site.until_ready("dispatcher-1")["active"]
+    create(site, "k")
+    until(site, "k", lambda found: found["numberOfSucceededThings"] == FLEET)
+    assert readiness(site.url("dispatcher-2"))["active"]
+    connected = [line for line in site.composed.log("mosquitto").splitlines() if "as thingjobs.disp" in line]
+    assert len(connected) == 2, "neither took the session from the other again"
+
+
+def begin(site: Site) -> None:
+    """Bring all up in the order of the file; the first dispatcher is at work."""
     for name in ("key", "database-password", "dispatcher-password", "upgrade"):
         site.composed.run(name)
     for name in ("api-1", "api-2", "scheduler"):
@@ -83,21 +113,19 @@ def test_a_job_ends_though_a_dispatcher_is_killed(site: Site) -> None:
     states = {name: readiness(site.url(name))["active"] for name in ("dispatcher-1", "dispatcher-2")}
     assert states == {"dispatcher-1": True, "dispatcher-2": False}
     site.composed.start("fleet", f"--port={site.ports['mosquitto']}")
+
+
+def create(site: Site, job_id: str) -> None:
     things = [f"sim-{number:04}" for number in range(1, FLEET + 1)]
-    job = {"jobId": "j", "targets": things, "targetSelection": "SNAPSHOT", "document": {"operation": "echo"}}
+    document = {"operation": "echo"}
+    job = {"jobId": job_id, "targets": things, "targetSelection": "SNAPSHOT", "document": document}
     site.operator("api-1").call("POST", "/jobs", job)
-    until(site, lambda found: found["numberOfInProgressThings"] + found["numberOfSucceededThings"])
-    site.composed.kill("dispatcher-1")
-    until(site, lambda found: found["numberOfSucceededThings"] == FLEET)
-    assert site.operator("api-2").call("GET", "/jobs/j")["job"]["status"] == "COMPLETED"
-    assert site.until_ready("dispatcher-2")["active"]
-    for name in ("fleet", "dispatcher-2", "scheduler", "api-2", "api-1"):
-        assert site.composed.stop(name) == 0, site.composed.log(name)
 
 
-def until(site: Site, holds: Callable[[dict], object]) -> None:
+def until(site: Site, job_id: str, holds: Callable[[dict], object]) -> None:
     """Ask the API that did not take the job until its counts are as wished."""
     deadline = time.monotonic() + PATIENCE
-    while not holds(found := site.operator("api-2").call("GET", "/jobs/j")["job"]["jobProcessDetails"]):
+    ask = site.operator("api-2")
+    while not holds(found := ask.call("GET", f"/jobs/{job_id}")["job"]["jobProcessDetails"]):
         assert time.monotonic() < deadline, found
         time.sleep(LOOK)
