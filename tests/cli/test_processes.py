@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from postgres_server import PostgresServer, free_port
-from serving_process import THINGJOBS, until_ready
+from serving_process import THINGJOBS, server, until_ready
 
 COMMANDS = ("api", "dispatcher", "scheduler")
 FREE = {"api": ("--http-port", "0"), "scheduler": ("--health-port", "0"), "dispatcher": ()}
@@ -105,3 +105,18 @@ def running(command: str, folder: Path) -> Iterator[tuple["subprocess.Popen[str]
 def test_on_sqlite_the_upgrade_makes_the_file(tmp_path: Path) -> None:
     assert run("db", "upgrade", *data(tmp_path)) == (0, "")
     assert (tmp_path / "data" / "thingjobs.sqlite3").is_file()
+
+
+@pytest.mark.usefixtures("empty")
+def test_a_second_server_with_a_broker_of_its_own_on_one_database_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("THINGJOBS_BROKER")
+    assert run("db", "upgrade", *data(tmp_path))[0] == 0
+    with server(tmp_path) as (process, url, _):
+        until_ready(url)
+        code, said = run("serve", *data(tmp_path), "--http-port", "0", "--mqtt-port", "0")
+        assert code == 1
+        assert "another process serves the devices of this database" in said.splitlines()[-1]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
