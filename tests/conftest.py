@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from footing import FOOTINGS, Footing
 from postgres_server import BINARIES, HINT, PostgresServer
-from sites import MakeSite, MakeSiteOf, PostgresDatabase, SqliteFile
+from sites import BOTH, MakeSite, MakeSiteOf, PostgresDatabase, SqliteFile
 
 #: More would wait for the longest files, and stress a machine that has other things to do.
 MOST_WORKERS = 5
@@ -47,7 +47,14 @@ def postgres_server(requirement: Callable[..., None]) -> Iterator[PostgresServer
     server.close()
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Let a module say on what its tests run."""
+    wanted = getattr(metafunc.module, "DIALECTS", None)
+    if wanted is not None and "dialect" in metafunc.fixturenames:
+        metafunc.parametrize("dialect", wanted, scope="module")
+
+
+@pytest.fixture(scope="module", params=BOTH)
 def dialect(request: pytest.FixtureRequest) -> str:
     """Have a test run on both."""
     return str(request.param)

@@ -21,11 +21,10 @@ Rows = Callable[[str], list[tuple]]
 MakeSite = Callable[[Path], "Site"]
 MakeSiteOf = Callable[[str], MakeSite]
 
+#: For a module's ``DIALECTS`` in a folder that runs on SQLite for the most part.
+BOTH = ("sqlite", "postgresql")
 #: For a test of what only SQLite has: its file, its plans, its lock.
 ON_SQLITE = pytest.mark.parametrize("dialect", ["sqlite"], scope="module")
-
-#: For a module of a folder that runs on SQLite for the most part.
-ON_BOTH = pytest.mark.parametrize("dialect", ["sqlite", "postgresql"], scope="module")
 
 
 class Site(Protocol):
