@@ -12,12 +12,21 @@ from api.document_sources import DocumentSources
 from api.endpoints import LOCAL, Endpoints
 from api.shapes import Request
 from domain.names import Arns
+from domain.topics import Topics
 from storage.authority import Authority
 from storage.policy import Policy
 from storage.store import Store
 
 Q = TypeVar("Q", bound=Request)
 B = TypeVar("B", bound=Request)
+
+
+@dataclass(frozen=True, slots=True)
+class DispatcherLogin:
+    """What a dispatcher of ours shows at an external broker."""
+
+    name: str
+    password: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +59,10 @@ class ApiOptions:
     artifacts: ArtifactStore | None = None
     #: What signs certificates for devices; None: nothing does.
     authority: Authority | None = None
+    #: Where things' topics are, for brokers that ask what a client may do.
+    topics: Topics = field(default_factory=Topics)
+    #: Whom such a broker is to let do everything; None: nobody.
+    dispatcher: DispatcherLogin | None = None
     #: What documents may be fetched from, once, where a job names one by its URL; None: nothing.
     sources: DocumentSources | None = None
 

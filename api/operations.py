@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from api.call import Call
 from api.shapes import Answer, Nothing
 
@@ -34,7 +36,12 @@ async def alive(call: Call[Nothing, Nothing]) -> Alive:
 
 
 async def ready(call: Call[Nothing, Nothing]) -> Ready:
-    parts = dict(call.options.ready())
+    return readiness(call.options.ready())
+
+
+def readiness(found: Mapping[str, bool]) -> Ready:
+    """Return what is said of these parts."""
+    parts = dict(found)
     failing = [name for name, is_ready in parts.items() if not is_ready]
     if failing:
         return Ready(ready=False, parts=parts, error=f"not ready: {', '.join(failing)}")

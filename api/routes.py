@@ -21,6 +21,7 @@ from api import (
     templates,
     things,
 )
+from api.broker_door import BROKERS
 from api.job_routes import OURS
 from api.route import CONFLICT, INVALID, LISTS_LIMIT, Route
 
@@ -344,5 +345,6 @@ ROUTES: Final = (
     *ARTIFACTS,
     *KEYS,
     *EVENTS,
+    *BROKERS,
     *SERVER,
 )

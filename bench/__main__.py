@@ -7,6 +7,7 @@
 - notify (e): from creating a job to the last of 1,000 connected things hearing of it
 - pages (f): look-ups and pages at 1,000,000 executions against the same at 10,000
 - ticks (i, j, k): 10,000 time-outs due at once among 1,000,000 executions, and ticks when nothing is due
+- bytes (l): what a thing, an execution and an event take on SQLite and on PostgreSQL
 - connects (g, h): 1,000 and 5,000 things coming in with their tokens, and what each costs in memory
 
 Servers and loads are processes of their own on free loopback ports. What is compared is measured in turns,
@@ -26,7 +27,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from bench import ROOT, connections, creation, facts, notification, pages, report, throughput, ticks
+from bench import (
+    ROOT,
+    connections,
+    creation,
+    estimate,
+    facts,
+    footprint,
+    notification,
+    pages,
+    report,
+    throughput,
+    ticks,
+)
 from bench.options import FULL, QUICK, Bench, allow_files
 from bench.processes import Failed
 from bench.rows import Row, Skipped
@@ -46,6 +59,7 @@ MEASURES = {
     "notify": Measure("e", "from creating a job to the last thing hearing of it", notification.measure),
     "pages": Measure("f", "look-ups and pages in a large table against a small one", pages.measure),
     "ticks": Measure("ijk", "the clock's tick, when much is due and when nothing is", ticks.measure),
+    "bytes": Measure("l", "what things, executions and events take in the database", footprint.measure),
     "connects": Measure("gh", "connecting with tokens, and memory per connected thing", connections.measure),
 }
 
@@ -53,6 +67,7 @@ MEASURES = {
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m bench", description="Measure Thingjobs.")
     parser.add_argument("--list", action="store_true", help="list the measures and end")
+    parser.add_argument("--estimate", action="store_true", help="print the table of docs/scaling.md and end")
     parser.add_argument("--only", default=",".join(MEASURES), metavar="A,B", help="measure only these")
     parser.add_argument("--rounds", type=int, help=f"rounds of updates (default {FULL.rounds})")
     parser.add_argument("--quick", action="store_true", help="small sizes: shows that it works, not how fast")
@@ -91,6 +106,9 @@ async def run(names: Sequence[str], bench: Bench) -> tuple[list[Row | Skipped], 
 
 def main(arguments: Sequence[str]) -> int:
     options = parse(arguments)
+    if options.estimate:
+        print(estimate.table())
+        return 0
     if options.list:
         for name, measure in MEASURES.items():
             print(f"{name:<10}{', '.join(measure.letters):<10}{measure.purpose}")

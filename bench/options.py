@@ -26,6 +26,8 @@ class Sizes:
     table_jobs: int = 10
     tick_jobs: int = 1_000
     tick_things: tuple[int, int] = (1, 1_000)
+    #: Things, and one finished execution for each.
+    stored: int = 100_000
     page: int = 250
     probes: int = 200
     #: Seconds without work after which a server counts as idle.
@@ -47,6 +49,7 @@ QUICK = Sizes(
     table_jobs=2,
     tick_jobs=5,
     tick_things=(1, 40),
+    stored=400,
     page=3,
     probes=5,
     idle=0.2,

@@ -18,48 +18,48 @@ GROUP = "all"
 
 async def seed(data: Path, count: int, *, with_tokens: bool = False, with_jobs: int = 0) -> dict[str, str]:
     """Register ``count`` things in one group; return their tokens if asked for."""
-    names = thing_names("t", count)
-    store = await _open(data)
-    issued: dict[str, str] = {}
+    store = Store.open(data)
     try:
-        await store.write(groups.create, GROUP, at=_now())
-        for first in range(0, count, MAX_MEMBERS_A_CALL):
-            chunk = names[first : first + MAX_MEMBERS_A_CALL]
-            await store.write(targets.register, chunk, at=_now())
-            await store.write(groups.add, GROUP, chunk, policy=Policy(), at=_now())
-        if with_tokens:
-            issued = await store.write(_tokens, names)
+        names = await register(store, count)
+        issued = await store.write(issue, names) if with_tokens else {}
         for number in range(with_jobs):
-            await _roll_out(store, job_id(number))
+            await roll_out(store, job_id(number))
     finally:
         await store.close()
     return issued
+
+
+async def register(store: Store, count: int) -> list[str]:
+    """Register ``count`` things in one group; return their names."""
+    names = thing_names("t", count)
+    await store.write(groups.create, GROUP, at=now())
+    for first in range(0, count, MAX_MEMBERS_A_CALL):
+        chunk = names[first : first + MAX_MEMBERS_A_CALL]
+        await store.write(targets.register, chunk, at=now())
+        await store.write(groups.add, GROUP, chunk, policy=Policy(), at=now())
+    return names
 
 
 def job_id(number: int) -> str:
     return f"job-{number:03}"
 
 
-async def _open(data: Path) -> Store:
-    return Store.open(data)
-
-
-async def _roll_out(store: Store, name: str) -> None:
+async def roll_out(store: Store, name: str) -> None:
     new = NewJob(
         targets=(f"thinggroup/{GROUP}",),
         target_selection=TargetSelection.SNAPSHOT,
         job_id=name,
         document='{"operation":"echo"}',
     )
-    await store.write(jobs.create, new, policy=Policy(), at=_now())
+    await store.write(jobs.create, new, policy=Policy(), at=now())
     key = await store.read(jobs.key_of, name)
-    while await store.write(rollouts.release, key, at=_now()):
+    while await store.write(rollouts.release, key, at=now()):
         pass
 
 
-def _tokens(connection: Connection, names: Sequence[str]) -> dict[str, str]:
-    return {name: tokens.issue(connection, name, at=_now()) for name in names}
+def issue(connection: Connection, names: Sequence[str]) -> dict[str, str]:
+    return {name: tokens.issue(connection, name, at=now()) for name in names}
 
 
-def _now() -> datetime:
+def now() -> datetime:
     return datetime.now(UTC)

@@ -59,10 +59,13 @@ async def thingjobs(
     *,
     name: str = "thingjobs",
     broker: Broker | None = None,
+    database: str | None = None,
     insecure: bool = False,
 ) -> Server:
     """Start a server on a data directory, with its embedded broker or on another one."""
     env = {"THINGJOBS_LOG_LEVEL": "warning"}
+    if database is not None:
+        env["THINGJOBS_DATABASE_URL"] = database
     if broker is not None:
         env |= {
             "THINGJOBS_BROKER": "external",

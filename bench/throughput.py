@@ -2,18 +2,21 @@
 
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import median
 
 from mosquitto_server import DISPATCHER, secret
+from postgres_server import BINARIES, HINT, PostgresServer
 
 from agent.fleet import thing_names
 from bench.cpu import Shares, Watch, spoken
 from bench.options import NO_MOSQUITTO, Bench
 from bench.processes import Child, Failed
 from bench.rows import Goal, Row, Skipped
-from bench.seed import job_id, seed
+from bench.seed import job_id, register, seed
 from bench.servers import Server, mosquitto, thingjobs
 from domain.topics import DEFAULT_ROOT
+from storage.store import Store
 
 #: Stock amqtt loses what is published below ``$``.
 PLAIN_ROOT = "things"
@@ -23,6 +26,7 @@ OVER_MOSQUITTO = {
     "paho": ("a", "echo: Mosquitto, plain paho"),
     "link": ("a", "echo: Mosquitto, our link"),
     "external": ("b", "updates: Mosquitto + SQLite"),
+    "postgres": ("b", "updates: Mosquitto + PostgreSQL"),
 }
 
 
@@ -91,7 +95,8 @@ async def measure(bench: Bench) -> list[Row | Skipped]:
             contender = await make(stack, bench)
             contenders[contender.key] = contender
         if bench.mosquitto:
-            for make in (_paho, _external, _link):
+            databases = (_external, _postgres) if BINARIES else (_external,)
+            for make in (_paho, *databases, _link):
                 contender = await make(stack, bench)
                 contenders[contender.key] = contender
         for _ in range(bench.sizes.rounds):
@@ -103,21 +108,22 @@ async def measure(bench: Bench) -> list[Row | Skipped]:
             rows.append(contender.row(notes=f"; {counted} versions counted, none lost" if counted else ""))
         if not bench.mosquitto:
             rows += [Skipped(letter, what, NO_MOSQUITTO) for letter, what in OVER_MOSQUITTO.values()]
-    return rows + _ratios(contenders)
+    return rows + _ratios(bench, contenders)
 
 
-def _ratios(by_key: dict[str, Contender]) -> list[Row | Skipped]:
+def _ratios(bench: Bench, by_key: dict[str, Contender]) -> list[Row | Skipped]:
     def ratio(what: str, top: str, bottom: str, goal: Goal | None = None) -> Row | Skipped:
-        if bottom not in by_key:
-            return Skipped("c", what, NO_MOSQUITTO)
+        if top not in by_key or bottom not in by_key:
+            return Skipped("c", what, HINT if bench.mosquitto else NO_MOSQUITTO)
         pairs = zip(by_key[top].rates, by_key[bottom].rates, strict=True)
         return Row(letter="c", what=what, unit="x", rounds=[a / b for a, b in pairs], goal=goal)
 
     return [
         ratio("embedded updates / stock amqtt's own echo", "embedded", "stock", Goal(">=", 1.5)),
         ratio("embedded updates / embedded echo", "embedded", "embedded echo"),
-        ratio("Mosquitto updates / echo of our link", "external", "link", Goal(">=", 0.5)),
-        ratio("Mosquitto updates / echo of plain paho", "external", "paho", Goal(">=", 0.5)),
+        ratio("Mosquitto updates / echo of our link", "external", "link"),
+        ratio("Mosquitto updates / echo of plain paho", "external", "paho", Goal(">=", 0.7)),
+        ratio("Mosquitto + PostgreSQL updates / echo of plain paho", "postgres", "paho", Goal(">=", 0.7)),
     ]
 
 
@@ -203,16 +209,35 @@ async def _mosquitto_echo(stack: AsyncExitStack, bench: Bench, kind: str) -> Con
 
 
 async def _external(stack: AsyncExitStack, bench: Bench) -> Contender:
-    names = _names(bench)
-    broker = await mosquitto(stack, bench.folder / "mosquitto-external", names)
     data = bench.folder / "external"
     await seed(data, bench.sizes.clients)
-    server = await thingjobs(stack, data, broker=broker)
+    return await _on_mosquitto(stack, bench, "external", data)
+
+
+async def _postgres(stack: AsyncExitStack, bench: Bench) -> Contender:
+    data = bench.folder / "postgres"
+    database = PostgresServer(durable=True)
+    stack.callback(database.close)
+    url = database.url(database.new_database())
+    store = Store.connect(url, data_dir=data)
+    try:
+        await register(store, bench.sizes.clients)
+    finally:
+        await store.close()
+    return await _on_mosquitto(stack, bench, "postgres", data, url)
+
+
+async def _on_mosquitto(
+    stack: AsyncExitStack, bench: Bench, key: str, data: Path, database: str | None = None
+) -> Contender:
+    names = _names(bench)
+    broker = await mosquitto(stack, bench.folder / f"mosquitto-{key}", names)
+    server = await thingjobs(stack, data, broker=broker, database=database)
     await _create_jobs(bench, server)
     passwords = {name: secret(name) for name in names}
     devices = await _devices(stack, bench, broker.port, passwords, DEFAULT_ROOT)
     pids = {"broker": broker.pid, "server": server.child.pid}
-    return Contender("external", *OVER_MOSQUITTO["external"], devices, pids, server)
+    return Contender(key, *OVER_MOSQUITTO[key], devices, pids, server)
 
 
 async def _create_jobs(bench: Bench, server: Server) -> None:

@@ -9,13 +9,11 @@ from datetime import datetime
 import structlog
 
 from broker.identity import Credentials, Identity
-from domain.access_keys import is_key_id
+from domain.access_keys import AccessKey
 from domain.certificates import thing_for
 from domain.errors import InvalidRequest, Unavailable
 from domain.names import thing_name
-from domain.permissions import monitor
-from domain.roles import Role
-from storage import access_keys, certificates, tokens
+from storage import access_keys, admittance, certificates
 from storage.store import Store
 
 log = structlog.get_logger(__name__)
@@ -42,25 +40,20 @@ class DeviceCredentials:
         if credentials.password is None:
             return self._by_word(credentials) if self._insecure else None
         try:
-            token = credentials.password.decode("ascii")
+            password = credentials.password.decode("ascii")
         except UnicodeDecodeError:
             return None
-        if is_key_id(credentials.name) and (found := await self._by_key(credentials.name, token)):
-            return found
-        thing = await self._store.read(tokens.verify, token)
-        if thing is None or credentials.name not in ("", thing):
-            return None
-        return Identity(thing)
+        found = await self._store.read(admittance.by_password, self._store.vault, credentials.name, password)
+        if found is None or found.key is None:
+            return None if found is None else Identity(found.name)
+        await self._note(found.key)
+        return Identity(found.name, any_client_id=True)
 
-    async def _by_key(self, key_id: str, secret: str) -> Identity | None:
-        key = await self._store.read(access_keys.verify, self._store.vault, key_id, secret)
-        if key is None or key.role is Role.DEVICE:
-            return None
+    async def _note(self, key: AccessKey) -> None:
         now = self._clock()
         if access_keys.is_news(key, now):
             with suppress(Unavailable):
-                await self._store.write(access_keys.note_use, key_id, at=now)
-        return Identity(monitor(key_id), any_client_id=True)
+                await self._store.write(access_keys.note_use, key.key_id, at=now)
 
     async def _by_certificate(self, certificate_id: str, client_id: str) -> Identity | None:
         names = await self._store.read(certificates.things_let_in, certificate_id)

@@ -21,7 +21,8 @@ from broker.link import Received
 from domain.errors import InvalidRequest, JobsError, Throttled, Unavailable
 from domain.messages import Refused, Request, error_reply, parse_request
 from domain.topics import RequestTopic, Topics, rejected
-from storage import device
+from storage import device, leases
+from storage.leases import Deposed, Term
 from storage.policy import LENIENT, Policy
 from storage.store import Store
 
@@ -55,6 +56,7 @@ class Dispatcher:
         self.left: Callable[[str], None] = _ignore
         self.heard: Callable[[Iterable[str]], None] = _ignore
         self._max_waiting = max_waiting
+        self._term: Term | None = None
         self._inbox: deque[Received] = deque()
         self._arrived = asyncio.Event()
         self._answered = asyncio.Event()
@@ -82,6 +84,12 @@ class Dispatcher:
         self.forget()
 
     # --- what the process calls ---
+
+    def begin(self, term: Term | None) -> None:
+        """Answer within this term. What came in an earlier one comes again, to whoever is to answer it."""
+        self._term = term
+        self._inbox.clear()
+        self._arrived.clear()
 
     async def run(self) -> None:
         """Answer batches until cancelled."""
@@ -117,7 +125,11 @@ class Dispatcher:
     async def _answer(self, batch: Sequence[Received]) -> None:
         parsed = [(message, request) for message in batch if (request := self._parse(message)) is not None]
         self.heard([request.thing_name for _, request in parsed])
-        answers = await self._ask_store([request for _, request in parsed])
+        try:
+            answers = await self._ask_store([request for _, request in parsed])
+        except Deposed as error:
+            log.warning("requests are left unacknowledged", requests=len(parsed), reason=str(error))
+            return
         # From here to the end nothing awaits: all answers of the batch go out before any notification.
         at = self._clock()
         for (message, request), answer in zip(parsed, answers, strict=True):
@@ -162,7 +174,10 @@ class Dispatcher:
         if not requests:
             return []
         try:
-            return await self._store.write(device.answer, requests, policy=self._policy, at=self._clock())
+            verb = leases.fenced(device.answer, self._term)
+            return await self._store.write(verb, requests, policy=self._policy, at=self._clock())
+        except Deposed:
+            raise
         except Unavailable as error:
             log.warning("the store cannot serve", requests=len(requests), reason=str(error))
             return [error] * len(requests)

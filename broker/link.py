@@ -7,8 +7,7 @@ Two adapters implement ``Link``: ``broker.embedded.link`` and ``broker.mqtt``. O
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from domain.errors import Unavailable
 
@@ -17,8 +16,7 @@ class LinkDown(Unavailable):
     """The broker could not take a message; the store still knows what is owed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(NamedTuple):
     """One request of a device, not acknowledged to it yet.
 
     ``answer(topic, payload)`` never blocks and reaches the asker: on the embedded broker exactly the

@@ -9,24 +9,25 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from functools import partial
-from typing import Final, Literal
+from typing import Final
+from uuid import uuid4
 
 from paho.mqtt.client import Client, ConnectFlags, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
 from broker import client_events
 from broker.backoff import Backoff
 from broker.client_events import ClientEvents
+from broker.embedded.hot import encode_puback, encode_publish
 from broker.link import Door, LinkDown, Received
+from broker.mqtt_client import WireClient
 from broker.receipts import Receipts
+from broker.stream import Stream
 from broker.wire import Wire, dial
-from domain.topics import Topics
+from domain.topics import Topics, matcher
 
-PROTOCOL: Final = MQTTProtocolVersion.MQTTv311
 CONNECT_SECONDS: Final = 10.0
 FLUSH_SECONDS: Final = 5.0
 HEARTBEAT_SECONDS: Final = 1.0
@@ -37,75 +38,42 @@ _CONNACK: Final = 0  # MQTT numbers its messages from 1: the greeting waits unde
 _log = logging.getLogger(__name__)
 
 
-class _Client(Client):
-    """paho on a socket that is connected already: its own connecting would block the event loop."""
-
-    def __init__(self, wire: Wire, client_id: str) -> None:
-        super().__init__(
-            CallbackAPIVersion.VERSION2,
-            client_id,
-            clean_session=False,
-            protocol=PROTOCOL,
-            reconnect_on_failure=False,
-            manual_ack=True,
-        )
-        self._wire = wire
-        self.take: Callable[[MQTTMessage], None] = _nothing
-        self.settle: Callable[[int], None] = _nothing
-        # No window of paho's own: it walks over all that is in flight at each PUBACK. The queue is the bound.
-        self.max_inflight_messages = 0
-        self.max_queued_messages = MAX_UNCONFIRMED
-
-    def _create_socket(self) -> Wire:
-        return self._wire
-
-    def _handle_pubackcomp(self, cmd: Literal["PUBACK", "PUBCOMP"]) -> MQTTErrorCode:
-        """Take a PUBACK as the number it is; paho makes a dozen objects of it, at every answer we send."""
-        packet = self._in_packet["packet"]
-        if len(packet) != 2:
-            return super()._handle_pubackcomp(cmd)
-        mid = int.from_bytes(packet)
-        if self._out_messages.pop(mid, None) is not None:
-            self._inflight_messages -= 1
-            self.settle(mid)
-        return MQTTErrorCode.MQTT_ERR_SUCCESS
-
-    def _handle_on_message(self, message: MQTTMessage) -> None:
-        """Hand a message over; paho would look for callbacks by topic, and there are none."""
-        self.take(message)
-
-
 class _Conversation:
     """One connection, from CONNECT to its loss."""
 
     def __init__(
         self,
-        client: _Client,
+        client: WireClient,
         wire: Wire,
         receive: Callable[[Received], None],
         topics: Topics,
         hear: Callable[[str, bytes], None],
+        *,
+        group: str | None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._client = client
         self._wire = wire
         self._receive = receive
         self._hear = hear
-        self._filters = topics.request_filters()
-        self._is_request = _matcher(self._filters)
+        shared = "" if group is None else f"$share/{group}/"
+        self._filters = [f"{shared}{each}" for each in topics.request_filters()]
+        # A session of old may be subscribed to more: to our own answers, say.
+        self._is_request = matcher(topics.request_filters())
         self._receipts = Receipts()
+        self._stream = Stream(publish=self._on_publish, puback=self._receipts.settle, other=self._on_packet)
         self._blocked = False
+        self._flushes = False
         self._complained = False
         self.ready = False
         self.lost: asyncio.Future[str] = self._loop.create_future()
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
-        client.take = self._on_message
-        client.settle = self._receipts.settle
+        client.on_message = self._on_message
         client.on_subscribe = lambda _client, _userdata, mid, codes, _: self._receipts.settle(mid, codes)
         client.on_socket_open = lambda *_: self._loop.add_reader(wire.fileno(), self._readable)
         client.on_socket_close = lambda *_: self._forget_socket()
-        client.on_socket_register_write = self._on_queued
+        client.on_socket_register_write = lambda *_: _nothing(self._loop.call_soon(self._write))
 
     async def open(self) -> bool:
         """Greet and subscribe (never trusting old filters); return whether the broker remembers us."""
@@ -141,7 +109,7 @@ class _Conversation:
         """Send and forget: a device that hears nothing asks again with the same client token."""
         try:
             self._receipts.note(self._send(topic, payload))
-        except (LinkDown, ValueError) as error:
+        except (LinkDown, OverflowError) as error:
             if not self._complained:  # once for each connection: this happens by the thousand or not at all
                 self._complained = True
                 _log.warning("an answer could not be sent, its device will ask again: %s", error)
@@ -157,27 +125,49 @@ class _Conversation:
         self._wire.close()
 
     def _send(self, topic: str, payload: bytes) -> int:
-        sent = self._client.publish(topic, payload, qos=1)
-        if sent.rc is not MQTTErrorCode.MQTT_ERR_SUCCESS:
-            raise LinkDown(f"a message for {topic} could not be sent: {sent.rc.name}")
-        return sent.mid
+        if self.lost.done():
+            raise LinkDown(f"a message for {topic} could not be sent: the connection is lost")
+        if self._receipts.owed >= MAX_UNCONFIRMED:
+            raise LinkDown(f"a message for {topic} could not be sent: {MAX_UNCONFIRMED} are unconfirmed")
+        number = self._receipts.unused()
+        self._put(encode_publish(topic, payload, 1, number, dup=False))
+        return number
 
-    def _ack(self, mid: int) -> None:
+    def _ack(self, number: int) -> None:
         if not self.lost.done():
-            self._client.ack(mid, 1)
+            self._put(encode_puback(number))
 
-    def _on_message(self, message: MQTTMessage) -> None:
-        ack = partial(self._ack, message.mid) if message.qos else _nothing
+    def _put(self, packet: bytes) -> None:
+        """Have it sent at the end of this turn of the loop, with all else that is sent in it."""
+        self._wire.send(packet)
+        if not self._flushes:
+            self._flushes = True
+            self._loop.call_soon(self._flush)
+
+    def _on_message(self, client: Client, _u: object, message: MQTTMessage) -> None:
+        """Take a message of QoS 2, which an old subscription of this session may still bring."""
+        topic, payload = message.topic.encode(), bytes(message.payload)
+        self._take(topic, payload, message.retain, lambda: _nothing(client.ack(message.mid, message.qos)))
+
+    def _on_publish(self, topic: bytes, payload: bytes, number: int, retained: bool) -> None:  # noqa: FBT001
+        self._take(topic, payload, retained, partial(self._ack, number) if number else _nothing)
+
+    def _take(self, raw: bytes, payload: bytes, retained: bool, ack: Callable[[], None]) -> None:  # noqa: FBT001
         try:
-            topic = message.topic
-            if not message.retain and self._is_request(topic):
-                self._receive(Received(topic, bytes(message.payload), self.answer, ack))
+            topic = raw.decode()
+            if not retained and self._is_request(topic):
+                self._receive(Received(topic, payload, self.answer, ack))
             else:
-                self._hear(topic, bytes(message.payload))
+                self._hear(topic, payload)
                 ack()
-        except Exception:  # noqa: BLE001 - raised into paho it would leave half a packet there: a broken stream
+        except Exception:  # noqa: BLE001 - raised into the reader it would tear what comes behind it
             _log.exception("a request could not be taken in")
             ack()  # it would fail again, and meanwhile it would hold a place in the broker's window for us
+
+    def _on_packet(self, packet: bytes) -> None:
+        """Let paho have what is rare."""
+        self._wire.give(packet)
+        self._read()
 
     def _on_connect(self, _c: Client, _u: object, flags: ConnectFlags, code: ReasonCode, _p: object) -> None:
         self._receipts.settle(_CONNACK, (flags, code))
@@ -188,11 +178,10 @@ class _Conversation:
             self.lost.set_result(str(code))
         self._receipts.lose(str(code))
 
-    def _on_queued(self, *_: object) -> None:
-        self._loop.call_soon(self._write)
-
     def _readable(self) -> None:
         self._wire.fill()
+        self._client.hears()
+        self._stream.feed(self._wire.take())
         self._read()
 
     def _read(self) -> None:
@@ -204,6 +193,7 @@ class _Conversation:
         self._flush()
 
     def _flush(self) -> None:
+        self._flushes = False
         blocked = not self._wire.flush()
         if blocked is not self._blocked:
             self._blocked = blocked
@@ -219,17 +209,16 @@ class _Conversation:
         self._blocked = False
 
 
-def _matcher(filters: Iterable[str]) -> Callable[[str], object]:
-    """Tell what our filters cover from what a session of old may be subscribed to: our own answers, say."""
-    return re.compile("|".join(re.escape(each).replace(r"\+", "[^/]+") for each in filters)).fullmatch
-
-
 def _nothing(*_: object) -> None:
     """Acknowledge a QoS 0 message, or hear of something nobody asked for: there is nothing to do."""
 
 
 class ExternalLink:
-    """A ``Link`` over Mosquitto, EMQX and their like; the session on the broker outlives every connection."""
+    """A ``Link`` over Mosquitto, EMQX and their like; the session on the broker outlives every connection.
+
+    Unless a ``group`` shares the requests: then each of it has a session for as long as it is connected, and
+    what it has not acknowledged goes to another one.
+    """
 
     def __init__(
         self,
@@ -241,14 +230,18 @@ class ExternalLink:
         username: str | None = None,
         password: str | None = None,
         keepalive: int = 15,
+        group: str | None = None,
     ) -> None:
         self._host = host
         self._port = port
         self._topics = topics
-        self._client_id = client_id
+        self._group = group
+        self._client_id = client_id if group is None else f"{client_id}-{uuid4().hex}"
         self._username = username
         self._password = password
         self._keepalive = keepalive
+        #: Asked before it connects anew: another one may have its session by then, and would lose it.
+        self.may_connect: Callable[[], bool] = lambda: True
         self._door: Door | None = None
         self._events = ClientEvents()
         self._conversation: _Conversation | None = None
@@ -314,6 +307,8 @@ class ExternalLink:
                 self._conversation = None
                 _log.warning("lost the broker at %s:%s: %s", self._host, self._port, reason)
             await asyncio.sleep(backoff.after(loop.time() - began))
+            if not self.may_connect():
+                continue
             try:
                 await self._converse(door)
             except LinkDown as error:
@@ -338,7 +333,7 @@ class ExternalLink:
             door.session_lost()
 
     def _introduce(self, wire: Wire) -> _Conversation:
-        client = _Client(wire, self._client_id)
+        client = WireClient(wire, self._client_id, is_forgotten=self._group is not None)
         client.username_pw_set(self._username, self._password)
         client.connect_async(self._host, self._port, self._keepalive)
-        return _Conversation(client, wire, self._receive, self._topics, self._hear)
+        return _Conversation(client, wire, self._receive, self._topics, self._hear, group=self._group)

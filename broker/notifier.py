@@ -105,6 +105,7 @@ class Notifier:
             after = 0
             while chunk := await self._dirty(after):
                 if await self._refuse([thing.next_key for thing in chunk if thing.undeliverable]):
+                    await self._give_back(chunk)
                     continue
                 await self._replied()
                 told += await self._tell(chunk, newcomers)
@@ -115,9 +116,15 @@ class Notifier:
         return told
 
     async def _dirty(self, after: int) -> list[Dirty]:
-        return await self._store.read(
-            marks.dirty, limit=CHUNK, after=after, policy=self._policy, at=self._clock()
-        )
+        at = self._clock()
+        if self._store.is_shared:
+            return await self._store.write(marks.claim, limit=CHUNK, after=after, policy=self._policy, at=at)
+        return await self._store.read(marks.dirty, limit=CHUNK, after=after, policy=self._policy, at=at)
+
+    async def _give_back(self, chunk: Sequence[Dirty]) -> None:
+        """Let these be told by whoever looks next, and not only when our claim has run out."""
+        if self._store.is_shared:
+            await self._store.write(marks.unclaim, [thing.thing_key for thing in chunk])
 
     async def _refuse(self, keys: Sequence[int]) -> bool:
         """Refuse what cannot be handed out; return whether there was such: lists have to be read again."""
@@ -164,6 +171,8 @@ class Notifier:
         if told:
             await self._store.write(marks.settle, told)
         if len(told) < len(chunk):
+            through = {each.thing_key for each in told}
+            await self._give_back([thing for thing in chunk if thing.thing_key not in through])
             raise LinkDown(f"{len(chunk) - len(told)} things could not be told")
         return sum(1 for _, batch in sent if batch)
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, Final
 
 from broker.link import LinkDown
+
+#: The numbers of messages; below them are those that the client library gives its own.
+_FIRST: Final = 64
+_LAST: Final = 65_535
 
 
 class Receipts:
@@ -14,8 +18,21 @@ class Receipts:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._owed: dict[int, asyncio.Future[Any] | None] = {}
+        self._last = _FIRST
         self._lost: str | None = None
         self._quiet: asyncio.Future[None] | None = None
+
+    @property
+    def owed(self) -> int:
+        """How many receipts are expected."""
+        return len(self._owed)
+
+    def unused(self) -> int:
+        """Return a number for the next message under which nothing is owed."""
+        while True:
+            self._last = self._last + 1 if self._last < _LAST else _FIRST
+            if self._last not in self._owed:
+                return self._last
 
     def note(self, number: int) -> None:
         """Expect a receipt that nobody waits for."""

@@ -56,6 +56,15 @@ class Wire:
         del self._outbox[:sent]
         return not self._outbox
 
+    def take(self) -> bytes:
+        """Return what was filled in and not read yet, so that it can be looked at first."""
+        data, self._inbox, self._taken = self._inbox[self._taken :], b"", 0
+        return data
+
+    def give(self, data: bytes) -> None:
+        """Put back what is to be read after all."""
+        self._inbox += data
+
     def recv(self, buffer_size: int) -> bytes:
         data = self._inbox[self._taken : self._taken + buffer_size]
         if not data and not self._ended:

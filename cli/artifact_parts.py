@@ -36,7 +36,9 @@ async def artifact_parts(settings: Settings, store: Store) -> tuple[ArtifactStor
     if settings.uses_s3:
         contents = _s3(settings, links) or contents
     kept = ArtifactStore(contents, drafts=folder, max_bytes=settings.artifact_max_bytes)
-    await kept.tidy(store)
+    if not store.is_shared:
+        # Where other processes may be taking one in, nobody knows what is only half done.
+        await kept.tidy(store)
     return kept, links
 
 

@@ -11,11 +11,14 @@ from cli.access_keys import keys_app
 from cli.agent import agent_command
 from cli.artifacts import artifacts_app
 from cli.certificates import certificates_app
+from cli.db import db_app
+from cli.db_upgrade import upgrade_command
 from cli.demo import demo_command
 from cli.errors import OneLineErrors
 from cli.fleet import fleet_command
 from cli.jobs import jobs_app
 from cli.keys import new_key_command
+from cli.process_commands import api_command, dispatcher_command, scheduler_command
 from cli.serve import serve_command
 from cli.things import things_app
 from cli.tokens import tokens_command
@@ -48,13 +51,18 @@ def thingjobs(
 
 
 app.command("serve")(serve_command)
+app.command("api")(api_command)
+app.command("dispatcher")(dispatcher_command)
+app.command("scheduler")(scheduler_command)
 app.command("demo")(demo_command)
 app.command("fleet")(fleet_command)
 app.command("agent")(agent_command)
 app.command("new-key")(new_key_command)
+db_app.command("upgrade")(upgrade_command)
 things_app.command("tokens")(tokens_command)
 app.add_typer(things_app)
 app.add_typer(jobs_app)
 app.add_typer(keys_app)
 app.add_typer(certificates_app)
 app.add_typer(artifacts_app)
+app.add_typer(db_app)

@@ -49,6 +49,7 @@ def serve_command(
 
 
 async def _serve(settings: object) -> None:
+    from cli import garbage  # noqa: PLC0415
     from cli.server import serving  # noqa: PLC0415
     from cli.settings import Settings  # noqa: PLC0415
 
@@ -62,6 +63,7 @@ async def _serve(settings: object) -> None:
         signed = "with any signature or none" if settings.insecure_operators else "signed"
         region = f"region {settings.region}, {signed}"
         typer.echo(f"AWS       {server.http_url}/aws/iot and …/aws/iot-jobs-data   ({region})", err=True)
+        garbage.settle()
         await stop.wait()
         typer.echo("stopping", err=True)
 

@@ -36,6 +36,8 @@ MQTTS_PORT: Final = 8883
 Endpoint = Annotated[str, Field(pattern=r"\A[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(:[0-9]{1,5})?\z")]
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["text", "json"]
+#: What a file may hold instead, under the same name with ``_file`` behind it.
+_SECRETS: Final = ("api_key", "broker_password", "database_password", "database_url", "s3_secret_access_key")
 
 
 def is_loopback(host: str) -> bool:
@@ -57,11 +59,17 @@ class Settings(BaseSettings):
 
     config: Path | None = None
     data_dir: Path = Path("./data")
+    database_url: SecretStr | None = None
+    database_url_file: Path | None = None
+    database_password: SecretStr | None = None
+    database_password_file: Path | None = None
 
     http_host: str = Field(default="127.0.0.1", min_length=1)
     http_port: Port = 8080
     api_key: SecretStr | None = None
     api_key_file: Path | None = None
+    health_host: str = Field(default="127.0.0.1", min_length=1)
+    health_port: Port | None = None
 
     broker: Literal["embedded", "external"] = "embedded"
     mqtt_host: str = Field(default="127.0.0.1", min_length=1)
@@ -79,6 +87,7 @@ class Settings(BaseSettings):
     broker_username: str | None = None
     broker_password: SecretStr | None = None
     broker_password_file: Path | None = None
+    dispatchers: Literal["exclusive", "shared"] = "exclusive"
     contact_minutes: Annotated[int, Field(ge=1, le=10_080)] = 60
 
     artifact_store: Literal["local", "s3"] = "local"
@@ -126,7 +135,7 @@ class Settings(BaseSettings):
     @classmethod
     def _secrets_from_files(cls, values: dict[str, Any]) -> dict[str, Any]:
         read = {}
-        for name in ("api_key", "broker_password", "s3_secret_access_key"):
+        for name in _SECRETS:
             path = values.get(f"{name}_file")
             if path is None:
                 continue
@@ -172,6 +181,17 @@ class Settings(BaseSettings):
             )
         if self.broker == "external" and self.broker_host is None:
             raise ValueError(f"{env_name('broker')}=external needs {env_name('broker_host')}")
+        return self
+
+    @model_validator(mode="after")
+    def _database_is_whole(self) -> Self:
+        if self.database_password is not None and self.database_url is None:
+            raise ValueError(f"{env_name('database_password')} needs {env_name('database_url')}")
+        if self.dispatchers == "shared" and (self.database_url is None or self.broker != "external"):
+            raise ValueError(
+                f"{env_name('dispatchers')}=shared needs {env_name('database_url')} and "
+                f"{env_name('broker')}=external: there is one dispatcher with SQLite or the embedded broker"
+            )
         return self
 
     @model_validator(mode="after")

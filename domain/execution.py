@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from domain.errors import InvalidStateTransition, VersionMismatch
@@ -67,8 +67,10 @@ class ExecutionState(NamedTuple):
     version_number: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Execution:
+_NO_DETAILS: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+class Execution(NamedTuple):
     """One job on one thing, as it stands at ``version_number``."""
 
     job_id: str
@@ -79,7 +81,7 @@ class Execution:
     started_at: datetime | None = None
     execution_number: int = 1
     version_number: int = 1
-    status_details: Mapping[str, str] = field(default_factory=dict)
+    status_details: Mapping[str, str] = _NO_DETAILS
     queued_deadline_at: datetime | None = None
     in_progress_deadline_at: datetime | None = None
     step_deadline_at: datetime | None = None
@@ -130,8 +132,7 @@ class Execution:
             )
         at = max(at, self.last_updated_at)
         ended = to in TERMINAL
-        return replace(
-            self,
+        return self._replace(
             status=to,
             version_number=self.version_number + 1,
             last_updated_at=at,

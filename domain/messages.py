@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pydantic_core import from_json, to_json
 
@@ -25,8 +24,7 @@ MAX_TOKEN: Final = 1024
 _INT64: Final = 2**63
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(NamedTuple):
     """What a device asks, whatever the dialect it asks in."""
 
     thing_name: str
@@ -71,11 +69,10 @@ def parse_object(payload: bytes) -> dict[str, Any]:
 
 def _has_infinity(node: object) -> bool:
     """Return whether a number was too large for a float: it could not be written as JSON again."""
-    if isinstance(node, dict):
-        return any(_has_infinity(value) for value in node.values())
-    if isinstance(node, list):
-        return any(_has_infinity(value) for value in node)
-    return isinstance(node, float) and math.isinf(node)
+    if isinstance(node, float):
+        return math.isinf(node)
+    children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    return any(_has_infinity(value) for value in children if not isinstance(value, str | int))
 
 
 def parse_request(topic: RequestTopic, payload: bytes, digest: Callable[[bytes], str]) -> Request:

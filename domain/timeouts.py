@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -24,7 +23,7 @@ def start_timer(execution: Execution, limit: timedelta | None, *, at: datetime) 
     """Arm the in-progress timer once, at the first transition to IN_PROGRESS."""
     if limit is None or execution.in_progress_deadline_at is not None:
         return execution
-    return replace(execution, in_progress_deadline_at=at + limit)
+    return execution._replace(in_progress_deadline_at=at + limit)
 
 
 def step_timer(execution: Execution, minutes: int | None, *, at: datetime) -> Execution:
@@ -32,7 +31,7 @@ def step_timer(execution: Execution, minutes: int | None, *, at: datetime) -> Ex
     if minutes is None or execution.status is not Status.IN_PROGRESS:
         return execution
     deadline = None if minutes == REMOVE_STEP else at + timedelta(minutes=minutes)
-    return replace(execution, step_deadline_at=deadline)
+    return execution._replace(step_deadline_at=deadline)
 
 
 def is_due(execution: Execution, *, at: datetime) -> bool:

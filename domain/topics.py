@@ -5,11 +5,15 @@ Parsing goes by segment count, never by "is this segment the word get": a job ma
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from domain.errors import InvalidTopic
+from domain.names import JOB_PATTERN, THING_PATTERN
 from domain.names import job_id as checked_job_id
 from domain.names import thing_name as checked_thing_name
 
@@ -81,6 +85,9 @@ class Topics:
 
     def parse(self, topic: str) -> RequestTopic:
         """Return what a request topic asks, or raise ``InvalidTopic`` / ``InvalidRequest``."""
+        update = _updates_below(self.root)(topic)  # nearly all that comes, and it needs no second look
+        if update is not None:
+            return RequestTopic(update[1], Operation.UPDATE, update[2])
         segments = self.segments(topic)
         if segments is None:
             raise InvalidTopic(f"topic {topic[:256]!r} is not below {self.root}/<thing>/jobs/")
@@ -110,9 +117,19 @@ class Topics:
         return thing, rest[1:]
 
 
+@lru_cache(maxsize=16)
+def _updates_below(root: str) -> Callable[[str], re.Match[str] | None]:
+    return re.compile(f"{re.escape(root)}/({THING_PATTERN})/jobs/({JOB_PATTERN})/update").fullmatch
+
+
 def accepted(request_topic: str) -> str:
     return f"{request_topic}/accepted"
 
 
 def rejected(request_topic: str) -> str:
     return f"{request_topic}/rejected"
+
+
+def matcher(filters: Iterable[str]) -> Callable[[str], object]:
+    """Return what tells the topics that these filters cover; ``+`` is the only wildcard they may have."""
+    return re.compile("|".join(re.escape(each).replace(r"\+", "[^/]+") for each in filters)).fullmatch

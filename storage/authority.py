@@ -55,7 +55,11 @@ class Authority:
         folder = data_dir / FOLDER
         kept = private_file.read(folder / "ca.key")
         if kept is None:
-            return cls._new(folder, at=at)
+            with private_file.alone(data_dir):
+                kept = private_file.read(folder / "ca.key")
+                # Unless another process has made it meanwhile.
+                if kept is None:
+                    return cls._new(folder, at=at)
         try:
             key = serialization.load_pem_private_key(kept, None)
             certificate = x509.load_pem_x509_certificate((folder / "ca.pem").read_bytes())
@@ -124,18 +128,24 @@ class Authority:
         """
         certificate, key = self._folder / "server.pem", self._folder / "server.key"
         wanted = [_alternative(name) for name in dict.fromkeys(names)]
-        if not self._serves(certificate, key, wanted, at=at):
-            own = ec.generate_private_key(ec.SECP256R1())
-            made = self._sign(
-                own.public_key(),
-                _name("Thingjobs server"),
-                at=at,
-                names=wanted,
-                ends_at=min(at + _SERVER_LIFE, LAST_DAY),
-            )
-            private_file.write(key, private_pem(own).encode())
-            private_file.write(certificate, (pem_of(made) + self.pem).encode())
+        with private_file.alone(self._folder.parent):
+            if not self._serves(certificate, key, wanted, at=at):
+                self._make_for_server(certificate, key, wanted, at=at)
         return certificate, key
+
+    def _make_for_server(
+        self, certificate: Path, key: Path, wanted: Sequence[x509.GeneralName], *, at: datetime
+    ) -> None:
+        own = ec.generate_private_key(ec.SECP256R1())
+        made = self._sign(
+            own.public_key(),
+            _name("Thingjobs server"),
+            at=at,
+            names=wanted,
+            ends_at=min(at + _SERVER_LIFE, LAST_DAY),
+        )
+        private_file.write(key, private_pem(own).encode())
+        private_file.write(certificate, (pem_of(made) + self.pem).encode())
 
     def _serves(
         self, certificate: Path, key: Path, wanted: Sequence[x509.GeneralName], *, at: datetime

@@ -14,6 +14,7 @@ from domain.errors import AlreadyExists, NotFound, ThingVersionMismatch
 from domain.names import billing_group_name as checked_name
 from domain.registry import BillingGroup
 from storage import tags
+from storage.locks import require_hit
 from storage.millis import from_millis, to_millis
 from storage.pages import Page, cut, size, start
 
@@ -93,10 +94,14 @@ def update(
     group = get(connection, name)
     _expect(group, expected_version)
     described = group.description if description is None else _described(description)
-    connection.execute(
-        text("UPDATE billing_groups SET description = :d, version = version + 1 WHERE name = :name"),
-        {"d": described, "name": name},
+    hit = connection.execute(
+        text(
+            "UPDATE billing_groups SET description = :d, version = version + 1 "
+            "WHERE name = :name AND version = :seen"
+        ),
+        {"d": described, "name": name, "seen": group.version},
     )
+    require_hit(hit)
     return get(connection, name)
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, text
 
 from domain.certificates import Certificate, CertificateMode, CertificateStatus, Facts
 from domain.errors import AlreadyExists, BadCertificate, NotFound, StillAttached, WrongCertificateState
+from storage.locks import require_hit
 from storage.millis import from_millis, to_millis
 from storage.pages import Page, cut, size, start
 from storage.signals import Signal, raise_after_commit
@@ -77,13 +78,14 @@ def set_status(
         return now
     if now.status is CertificateStatus.REVOKED:
         raise WrongCertificateState(f"The certificate {certificate_id} is REVOKED, and stays that")
-    connection.execute(
+    hit = connection.execute(
         text(
             "UPDATE certificates SET status = :status, version = version + 1, last_modified_at = :at "
-            "WHERE certificate_id = :id"
+            "WHERE certificate_id = :id AND status = :before"
         ),
-        {"status": status, "at": to_millis(at), "id": certificate_id},
+        {"status": status, "at": to_millis(at), "id": certificate_id, "before": now.status},
     )
+    require_hit(hit)
     end_rights(connection, key_of(connection, certificate_id), at=at)
     return get(connection, certificate_id)
 

@@ -8,21 +8,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, text
 
 from domain.acts import Act
-from domain.errors import Unavailable
 from domain.execution import TERMINAL, Cause, Execution, Status
 from domain.lifecycle import JobOperation
 from domain.planner import Complete, plan
 from domain.quarantine import NO_QUARANTINE, Quarantine
 from storage import acts, lifecycle_notes, marks, retries, rows, waves
 from storage.lists import bound, ints
-from storage.many import execute_many
+from storage.locks import lock_log, require_hit
+from storage.many import Many, execute_many, many
 from storage.millis import to_millis
 from storage.paces import COLUMNS, counts_of, ended, pace
 from storage.quarantine import count_failures
@@ -31,8 +31,7 @@ from storage.signals import Signal, raise_after_commit
 from storage.tables import COUNTERS, OPEN_SQL
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One version of an execution: what it became and why."""
 
     before: Status
@@ -40,8 +39,7 @@ class Step:
     cause: Cause
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """An execution as it was read, every version it went through since, and its ring of replies."""
 
     stored: Stored
@@ -50,25 +48,60 @@ class Change:
     replies: str
 
 
-_UPDATE: Final = text(
-    "UPDATE executions SET status = :status, version = :version, status_details = :status_details, "
-    "started_at = :started_at, last_updated_at = :last_updated_at, "
-    "queued_deadline_at = :queued_deadline_at, "
-    "in_progress_deadline_at = :in_progress_deadline_at, step_deadline_at = :step_deadline_at, "
-    "deadline_at = :deadline_at, force_canceled = :force_canceled, replies = :replies "
+#: The columns a change writes, as PostgreSQL knows them.
+_WRITTEN: Final = {
+    "status": "text",
+    "version": "bigint",
+    "status_details": "text",
+    "started_at": "bigint",
+    "last_updated_at": "bigint",
+    "queued_deadline_at": "bigint",
+    "in_progress_deadline_at": "bigint",
+    "step_deadline_at": "bigint",
+    "deadline_at": "bigint",
+    "force_canceled": "boolean",
+    "replies": "text",
+}
+_UPDATE: Final = many(
+    f"UPDATE executions SET {', '.join(f'{name} = :{name}' for name in _WRITTEN)} "
+    "WHERE id = :key AND version = :seen",
+    f"UPDATE executions AS e SET {', '.join(f'{name} = v.{name}' for name in _WRITTEN)} "
+    "FROM {rows} WHERE e.id = v.key AND e.version = v.seen",
+    key="bigint",
+    seen="bigint",
+    **_WRITTEN,
+)
+#: The same where an execution only goes on: no index has to be looked at for these columns.
+_GOES_ON: Final = ("version", "status_details", "last_updated_at", "replies")
+_UPDATE_PROGRESS: Final = text(
+    f"UPDATE executions SET {', '.join(f'{name} = :{name}' for name in _GOES_ON)} "
     "WHERE id = :key AND version = :seen"
 )
-_EVENT: Final = text(
-    "INSERT INTO execution_events (at, job, thing, number, version, from_status, to_status, cause, "
-    "status_details) VALUES (:at, :job, :thing, :number, :version, :from_status, :to_status, :cause, "
-    ":status_details)"
-)
+_TOLD: Final = {
+    "at": "bigint",
+    "job": "bigint",
+    "thing": "bigint",
+    "number": "bigint",
+    "version": "bigint",
+    "from_status": "text",
+    "to_status": "text",
+    "cause": "text",
+    "status_details": "text",
+}
+
+
+def _insert(**columns: str) -> Many:
+    into = f"INSERT INTO execution_events ({', '.join(columns)}) "
+    return many(
+        f"{into}VALUES ({', '.join(f':{name}' for name in columns)})",
+        f"{into}SELECT {', '.join(f'v.{name}' for name in columns)} FROM {{rows}} ORDER BY v.ordinality",
+        **columns,
+    )
+
+
+_EVENT: Final = _insert(**_TOLD)
 #: The same by an operator; what devices report does not pay for it.
-_EVENT_BY: Final = text(
-    "INSERT INTO execution_events (at, job, thing, number, version, from_status, to_status, cause, "
-    "status_details, actor) VALUES (:at, :job, :thing, :number, :version, :from_status, :to_status, :cause, "
-    ":status_details, :actor)"
-)
+_EVENT_BY: Final = _insert(**_TOLD, actor="text")
 
 
 def write(
@@ -81,15 +114,19 @@ def write(
 ) -> None:
     """Write the changes; jobs that end by them become COMPLETED. ``actor`` is the operator who made them.
 
-    Raises ``Unavailable`` if another writer was faster (never with one writer): nothing is written then.
+    Raises ``Overtaken`` if another writer was faster (never with one writer): nothing is written then.
     """
     if not changes:
         return
-    result = execute_many(connection, _UPDATE, [_columns(change) for change in changes])
-    if result.rowcount not in (len(changes), -1):
-        raise Unavailable("another writer changed one of these executions at the same time; try again")
-    events = [_event(change.stored, step) for change in changes for step in change.steps]
+    details = [rows.details_text(change.after.status_details) for change in changes]
+    _update(connection, changes, details)
+    events = [
+        _event(change.stored, step, text_ if step.after is change.after else None)
+        for change, text_ in zip(changes, details, strict=True)
+        for step in change.steps
+    ]
     if events:
+        lock_log(connection)
         if actor:
             execute_many(connection, _EVENT_BY, [{**event, "actor": actor} for event in events])
         else:
@@ -178,16 +215,47 @@ def complete(connection: Connection, job_keys: Sequence[int], *, at: datetime) -
         raise_after_commit(connection, Signal.EVENTS)
 
 
-def _columns(change: Change) -> dict[str, Any]:
+def _update(connection: Connection, changes: Sequence[Change], details: Sequence[str]) -> None:
+    """Write the rows. PostgreSQL sees by itself what stays, and has one order of locks."""
+    rest: list[dict[str, Any]] = []
+    progress: list[dict[str, Any]] = []
+    splits = connection.dialect.name == "sqlite"
+    for change, text_ in zip(changes, details, strict=True):
+        before, after = change.stored.execution, change.after
+        if splits and _FIXED(before) == _FIXED(after):
+            progress.append(_progress(change, text_))
+        else:
+            rest.append({**rows.columns(after, text_), **_progress(change, text_)})
+    if rest:
+        require_hit(execute_many(connection, _UPDATE, rest), len(rest))
+    if progress:
+        require_hit(execute_many(connection, _UPDATE_PROGRESS, progress), len(progress))
+
+
+#: What stays as it is while an execution only goes on.
+_FIXED: Final = attrgetter(
+    "status",
+    "started_at",
+    "queued_deadline_at",
+    "in_progress_deadline_at",
+    "step_deadline_at",
+    "force_canceled",
+)
+
+
+def _progress(change: Change, details: str) -> dict[str, Any]:
+    after = change.after
     return {
-        **rows.columns(change.after),
+        "version": after.version_number,
+        "status_details": details,
+        "last_updated_at": to_millis(after.last_updated_at),
         "replies": change.replies,
         "key": change.stored.key,
         "seen": change.stored.execution.version_number,
     }
 
 
-def _event(stored: Stored, step: Step) -> dict[str, Any]:
+def _event(stored: Stored, step: Step, details: str | None) -> dict[str, Any]:
     return {
         "at": to_millis(step.after.last_updated_at),
         "job": stored.job_key,
@@ -197,7 +265,7 @@ def _event(stored: Stored, step: Step) -> dict[str, Any]:
         "from_status": step.before.value,
         "to_status": step.after.status.value,
         "cause": step.cause.value,
-        "status_details": rows.details_text(step.after.status_details),
+        "status_details": rows.details_text(step.after.status_details) if details is None else details,
     }
 
 

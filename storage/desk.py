@@ -21,6 +21,7 @@ from storage.changes import Change, Step
 from storage.deliveries import Deliveries
 from storage.lists import bound, texts
 from storage.lists import pairs as pairs_of
+from storage.locks import locked
 from storage.pending import pending_of, place
 from storage.policy import Policy
 from storage.refusals import refused
@@ -195,7 +196,10 @@ def _sheet(sheets: dict[int, Sheet], entry: Stored) -> Sheet:
 
 
 def _keys(connection: Connection, table: str, column: str, names: Iterable[str]) -> dict[str, int]:
-    alive = "AND x.deleted_at IS NULL" if table == "things" else ""
+    alive = ""
+    if table == "things":
+        # What a thing may begin depends on all it has: nobody else decides about it meanwhile.
+        alive = f"AND x.deleted_at IS NULL {locked(connection, 'x')}"
     statement = text(
         f"SELECT x.{column}, x.id FROM {texts(connection, 'names')} n "
         f"CROSS JOIN {table} x WHERE x.{column} = n.v {alive}"

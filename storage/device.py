@@ -7,9 +7,8 @@ changes of a batch are one transaction.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -21,6 +20,7 @@ from domain.pacing import parse
 from domain.timeouts import start_timer, step_timer
 from domain.topics import NEXT, Operation
 from storage import changes, ring
+from storage.beside import beside
 from storage.desk import Desk, Sheet, lay_out
 from storage.policy import LENIENT, Policy
 from storage.rows import Stored
@@ -29,23 +29,20 @@ from storage.rows import Stored
 LISTED: Final = 15
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(NamedTuple):
     """The answer of GetPendingJobExecutions."""
 
     executions: tuple[Execution, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Described:
+class Described(NamedTuple):
     """The answer of start-next and describe; ``execution`` is None when nothing is pending."""
 
     execution: Execution | None
     document: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Updated:
+class Updated(NamedTuple):
     """The answer of an update; ``answered_at`` is earlier than now if it was given before."""
 
     state: ExecutionState | None
@@ -56,6 +53,7 @@ class Updated:
 Answer = Pending | Described | Updated | JobsError
 
 
+@beside
 def answer(
     connection: Connection, requests: Sequence[Request], *, policy: Policy = LENIENT, at: datetime
 ) -> list[Answer]:
@@ -172,7 +170,7 @@ def _limit(stored: Stored, *, at: datetime) -> timedelta | None:
 def _sign_of_life(desk: Desk, sheet: Sheet, request: Request) -> None:
     """A repeat of the last update is no new version, but shows that the device lives."""
     if sheet.execution.status is Status.IN_PROGRESS:
-        seen = replace(sheet.execution, last_updated_at=max(desk.at, sheet.execution.last_updated_at))
+        seen = sheet.execution._replace(last_updated_at=max(desk.at, sheet.execution.last_updated_at))
         sheet.refresh(step_timer(seen, request.step_timeout_minutes, at=desk.at))
 
 

@@ -37,6 +37,7 @@ from domain.registry import attributes as checked_attributes
 from domain.registry import time_zone as checked_time_zone
 from storage import departures, dynamic, membership, policies, tags
 from storage.lists import bound, ints
+from storage.locks import require_hit
 from storage.millis import from_millis, to_millis
 from storage.nesting import ANCESTORS
 from storage.pages import Page, cut, size, start
@@ -214,18 +215,20 @@ def update(
     if description is not None:
         job_rules.text("description", description)
     zone = changes.get("time_zone", group.time_zone)
-    connection.execute(
+    hit = connection.execute(
         text(
             "UPDATE thing_groups SET description = :d, time_zone = :zone, attributes = :attributes, "
-            "version = version + 1 WHERE name = :name"
+            "version = version + 1 WHERE name = :name AND version = :seen"
         ),
         {
             "d": description,
             "zone": None if zone is None else checked_time_zone(zone),
             "attributes": to_json(dict(after)).decode(),
             "name": name,
+            "seen": group.version,
         },
     )
+    require_hit(hit)
     if query is not None and query != group.query:
         dynamic.change(connection, key_of(connection, name), query, at=at)
     return get(connection, name)

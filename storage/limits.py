@@ -43,6 +43,6 @@ def _reaches(connection: Connection, condition: str, limit: int) -> bool:
 
 def refuse_template(connection: Connection, quotas: Quotas) -> None:
     """Raise ``LimitExceeded`` if there are as many job templates as there may be, each counted once."""
-    some = text("SELECT count(*) FROM (SELECT DISTINCT template_id FROM templates LIMIT :limit) some")
+    some = text("SELECT count(*) FROM (SELECT DISTINCT template_id FROM templates LIMIT :limit) counted")
     if connection.execute(some, {"limit": quotas.templates}).scalar_one() >= quotas.templates:
         raise LimitExceeded(f"There are {quotas.templates} job templates, which is the limit")

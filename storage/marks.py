@@ -4,23 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import blake2b
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection, text
 
 from domain.errors import Undeliverable
 from domain.execution import Execution, Status
 from storage import rows
+from storage.beside import beside
 from storage.deliveries import Deliveries
 from storage.lists import bound, ints, texts
+from storage.locks import lock_things
+from storage.many import execute_many, many
+from storage.millis import to_millis
 from storage.pending import queues_of
 from storage.policy import LENIENT, Policy
 from storage.rows import Stored
 from storage.signals import Signal, raise_after_commit
 from storage.tables import PENDING_SQL
 
+#: For how long a notifier that is killed keeps others from telling what it had claimed.
+CLAIM: Final = timedelta(seconds=10)
 #: How many executions notify lists (contract 2.12).
 LISTED: Final = 10
 
@@ -58,7 +64,11 @@ def mark(connection: Connection, thing_keys: Iterable[int]) -> None:
     if not keys:
         return
     connection.execute(
-        text("UPDATE things SET notify_seq = notify_seq + 1 WHERE id = :key"), [{"key": key} for key in keys]
+        text(
+            "UPDATE things SET notify_seq = notify_seq + 1 "
+            f"WHERE id IN (SELECT v FROM {ints(connection, 'keys')} k)"
+        ),
+        {"keys": bound(connection, keys)},
     )
     raise_after_commit(connection, Signal.MARKS)
 
@@ -92,14 +102,53 @@ def dirty(
     connection: Connection, *, limit: int, after: int = 0, policy: Policy = LENIENT, at: datetime
 ) -> list[Dirty]:
     """Return up to ``limit`` marked things in key order after ``after``, each with its current list."""
+    marked = connection.execute(text(f"{_MARKED} ORDER BY id LIMIT :limit"), {"after": after, "limit": limit})
+    return _look_at(connection, marked.all(), policy, at)
+
+
+#: A deleted thing's name may be another's by now.
+_MARKED: Final = (
+    "SELECT id, name, notify_seq, announced_set, announced_next FROM things "
+    "WHERE notify_seq > notified_seq AND deleted_at IS NULL AND id > :after"
+)
+
+
+@beside
+def claim(
+    connection: Connection, *, limit: int, after: int = 0, policy: Policy = LENIENT, at: datetime
+) -> list[Dirty]:
+    """Return the same where several notifiers look, but nothing that another one has claimed.
+
+    What is returned is the caller's until it is settled, or for the time of ``CLAIM``: of one that is killed
+    another one takes over.
+    """
     marked = connection.execute(
-        text(
-            "SELECT id, name, notify_seq, announced_set, announced_next FROM things "
-            # A deleted thing's name may be another's by now.
-            "WHERE notify_seq > notified_seq AND deleted_at IS NULL AND id > :after ORDER BY id LIMIT :limit"
-        ),
-        {"after": after, "limit": limit},
+        text(f"{_MARKED} AND claimed_until <= :now ORDER BY id LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED"),
+        {"after": after, "limit": limit, "now": to_millis(at)},
     ).all()
+    if marked:
+        connection.execute(
+            text(
+                "UPDATE things SET claimed_until = :until "
+                f"WHERE id IN (SELECT v FROM {ints(connection, 'keys')} k)"
+            ),
+            {"until": to_millis(at + CLAIM), "keys": bound(connection, [row.id for row in marked])},
+        )
+    return _look_at(connection, marked, policy, at)
+
+
+@beside
+def unclaim(connection: Connection, thing_keys: Iterable[int]) -> None:
+    """Give back what could not be told."""
+    keys = rows.distinct(thing_keys)
+    lock_things(connection, keys)
+    connection.execute(
+        text(f"UPDATE things SET claimed_until = 0 WHERE id IN (SELECT v FROM {ints(connection, 'keys')} k)"),
+        {"keys": bound(connection, keys)},
+    )
+
+
+def _look_at(connection: Connection, marked: Sequence[Any], policy: Policy, at: datetime) -> list[Dirty]:
     queues = queues_of(connection, [row.id for row in marked])
     lists = {row.id: queues.get(row.id, []) for row in marked}
     documents = _documents(connection, [entries[0] for entries in lists.values() if entries], policy, at)
@@ -125,15 +174,27 @@ def dirty(
     return found
 
 
+_SETTLE: Final = many(
+    "UPDATE things SET notified_seq = :seq, announced_set = :digest, announced_next = :next, "
+    "claimed_until = 0 WHERE id = :key AND notified_seq < :seq",
+    "UPDATE things AS t SET notified_seq = v.seq, announced_set = v.digest, announced_next = v.next, "
+    "claimed_until = 0 FROM {rows} WHERE t.id = v.key AND t.notified_seq < v.seq",
+    key="bigint",
+    seq="bigint",
+    digest="text",
+    next="bigint",
+)
+
+
+@beside
 def settle(connection: Connection, told: Sequence[Settled]) -> None:
     """Note what these things were told. A mark made meanwhile stays, since it has a higher number."""
     if not told:
         return
-    connection.execute(
-        text(
-            "UPDATE things SET notified_seq = :seq, announced_set = :digest, announced_next = :next "
-            "WHERE id = :key AND notified_seq < :seq"
-        ),
+    lock_things(connection, (s.thing_key for s in told))
+    execute_many(
+        connection,
+        _SETTLE,
         [{"key": s.thing_key, "seq": s.notify_seq, "digest": s.set_digest, "next": s.next_key} for s in told],
     )
 

@@ -1,6 +1,7 @@
 """How far lifecycle events are published: where a kind that is switched on begins, what is left when off.
 
-The numbers of execution_events rise in the order of their commits, since there is one writer.
+The numbers of execution_events rise in the order of their commits: one transaction at a time writes them
+(``storage.locks.lock_log``).
 """
 
 from __future__ import annotations

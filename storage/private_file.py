@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from domain.errors import Unavailable
@@ -38,6 +41,24 @@ def read(path: Path) -> bytes | None:
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise Unavailable(f"other users may read {path}; chmod 600 it")
     return content
+
+
+@contextmanager
+def alone(data_dir: Path) -> Iterator[None]:
+    """Be the only one, of all processes with this data directory, who makes such files in it.
+
+    Raises ``Unavailable``.
+    """
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle = os.open(data_dir / "making.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise Unavailable(f"the data directory {data_dir} cannot be used: {error.strerror}") from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _sync(folder: Path) -> None:

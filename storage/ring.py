@@ -15,6 +15,8 @@ from domain.execution import ExecutionState, Status
 from storage.millis import from_millis, to_millis
 
 SIZE: Final = 8
+#: Stands before each answer. JSON text has none inside, so the oldest is cut off and none is read again.
+_MARK: Final = "\n"
 
 
 class Entry(NamedTuple):
@@ -41,10 +43,14 @@ def find(replies: str, token: object, digest: str) -> Entry | None:
 
 def remember(replies: str, entry: Entry) -> str:
     """Return the ring with one more answer, the oldest one dropped if it is full."""
-    entries = from_json(replies)[-(SIZE - 1) :]
     state = entry.state and [entry.state.status, dict(entry.state.status_details), entry.state.version_number]
-    entries.append([entry.token, entry.digest, to_millis(entry.at), entry.version, state])
-    return to_json(entries).decode()
+    new = to_json([entry.token, entry.digest, to_millis(entry.at), entry.version, state]).decode()
+    kept = replies[1:-1]
+    if kept[:1] not in ("", _MARK):  # written by a version that did not mark them
+        kept = ",".join(_MARK + to_json(each).decode() for each in from_json(replies))
+    if kept.count(_MARK) >= SIZE:
+        kept = kept[kept.index(_MARK, 1) :]
+    return f"[{kept},{_MARK}{new}]" if kept else f"[{_MARK}{new}]"
 
 
 def _state(raw: list[Any] | None) -> ExecutionState | None:

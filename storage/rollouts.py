@@ -13,12 +13,13 @@ from domain.execution import Status
 from domain.rollout import Minute
 from storage import changes, expiry, waiting, waves
 from storage.lists import bound, ints
+from storage.locks import lock_log
 from storage.millis import to_millis
 from storage.signals import Signal, raise_after_commit
 from storage.tables import SUPERSEDED
 
 #: Small enough that other writers wait for a fraction of a second only.
-CHUNK: Final = 5000
+CHUNK: Final = 2000
 #: Where things wait whose job has neither waves nor zones.
 PLAIN: Final = ((0, ""),)
 
@@ -79,6 +80,7 @@ def release(
     chunk = {"job": job_key, "keys": bound(connection, things), "at": to_millis(at), "until": until}
     _move_counts(connection, job_key, chunk, at=at)
     released = _run(connection, _RELEASE, chunk)
+    lock_log(connection)
     for statement in (_EVENTS, _MARK):
         _run(connection, statement, chunk)
     where = f"job = :job AND thing IN (SELECT v FROM {ints(connection, 'keys')} k)"

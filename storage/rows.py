@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pydantic_core import from_json, to_json
 from sqlalchemy import Connection, text
@@ -24,11 +23,12 @@ COLUMNS: Final = (
     "e.attempt, e.force_canceled, e.replies, e.wave, e.zone, j.status, j.sweep, j.timeout_config, j.pacing, "
     "j.open_zones, j.priority, j.exclusive_group, t.failures"
 )
+_STATUSES: Final = {each.value: each for each in Status}
+_JOB_STATUSES: Final = {each.value: each for each in JobStatus}
 JOINS: Final = "JOIN things t ON t.id = e.thing JOIN jobs j ON j.id = e.job"
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """An execution with its keys and the facts of its job that rules need."""
 
     key: int
@@ -63,21 +63,22 @@ def stored(row: Sequence[Any]) -> Stored:
         attempt, force_canceled, replies, wave, zone, job_status, sweep, timeouts, pacing, zones,
         priority, exclusive_group, failures,
     ) = row  # fmt: skip
+    # By place: names cost as much again, and there is one of these for every update.
     execution = Execution(
-        job_id=job_id,
-        thing_name=thing_name,
-        status=Status(status),
-        queued_at=from_millis(queued_at),
-        last_updated_at=from_millis(last_updated_at),
-        started_at=from_millis(started_at),
-        execution_number=number,
-        version_number=version,
-        status_details=details_from(details),
-        queued_deadline_at=from_millis(queued_deadline_at),
-        in_progress_deadline_at=from_millis(in_progress_deadline_at),
-        step_deadline_at=from_millis(step_deadline_at),
-        force_canceled=bool(force_canceled),
-        attempt=attempt,
+        job_id,
+        thing_name,
+        _STATUSES[status],
+        from_millis(queued_at),
+        from_millis(last_updated_at),
+        from_millis(started_at),
+        number,
+        version,
+        details_from(details),
+        from_millis(queued_deadline_at),
+        from_millis(in_progress_deadline_at),
+        from_millis(step_deadline_at),
+        bool(force_canceled),
+        attempt,
     )
     limit = parse(timeouts).in_progress_limit
     is_open = zones == "{}" or bool(from_json(zones).get(zone))
@@ -87,7 +88,7 @@ def stored(row: Sequence[Any]) -> Stored:
         thing_key,
         execution,
         replies,
-        JobStatus(job_status),
+        _JOB_STATUSES[job_status],
         sweep,
         limit,
         pacing,
@@ -106,7 +107,7 @@ def select(
     """Return the executions that ``where`` (with ORDER BY and LIMIT, if any) picks."""
     # Only our own constants ever reach this text; values are bound.
     statement = text(f"SELECT {COLUMNS} FROM {source} {JOINS} WHERE {where}")
-    return [stored(row) for row in connection.execute(statement, parameters)]
+    return [stored(row) for row in connection.execute(statement, parameters).all()]
 
 
 def details_from(raw: str) -> Mapping[str, str]:
@@ -117,12 +118,12 @@ def details_text(details: Mapping[str, str]) -> str:
     return to_json(dict(details)).decode() if details else "{}"
 
 
-def columns(execution: Execution) -> dict[str, Any]:
-    """Return the columns of an execution that changes write."""
+def columns(execution: Execution, details: str) -> dict[str, Any]:
+    """Return the columns of an execution that changes write; ``details`` are its own, as text."""
     return {
         "status": execution.status.value,
         "version": execution.version_number,
-        "status_details": details_text(execution.status_details),
+        "status_details": details,
         "started_at": to_millis(execution.started_at),
         "last_updated_at": to_millis(execution.last_updated_at),
         "queued_deadline_at": to_millis(execution.queued_deadline_at),

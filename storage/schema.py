@@ -1,4 +1,4 @@
-"""Brings a database to the newest schema; forward only, in this process."""
+"""Brings a database to the newest schema, or tells whether it is there; forward only, in this process."""
 
 from __future__ import annotations
 
@@ -9,14 +9,24 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.util.exc import CommandError
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
 
 from domain.errors import Unavailable
 from storage import artifacts, pages
+from storage.locks import SCHEMA
 
 _MIGRATIONS: Final = Path(__file__).with_name("migrations")
 #: The newest migration. Reading it out of the scripts costs every start more than opening the database.
-HEAD: Final = "0005"
+HEAD: Final = "0007"
+#: The oldest program, by its own newest migration, that runs on this schema: what came since was only added.
+#: Servers go from one version to the next one by one, on the schema of the newer.
+SERVES: Final = "0006"
+_SERVES: Final = "schema-serves"
+_NOTE: Final = text(
+    "INSERT INTO meta (name, value) VALUES (:name, :value) ON CONFLICT (name) DO UPDATE SET value = :value"
+)
+#: A migration must not wait for longer: whoever comes behind it waits as well.
+_LOCK_TIMEOUT: Final = "10s"
 
 
 def upgrade(engine: Engine) -> None:
@@ -25,16 +35,55 @@ def upgrade(engine: Engine) -> None:
     Raises ``Unavailable`` for a database that a newer version of this program has made.
     """
     with engine.begin() as connection:
+        if connection.dialect.name != "sqlite":
+            # Of several processes that start together one does it, and the others find it done.
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": SCHEMA})
+            connection.execute(text("SELECT set_config('lock_timeout', :for, true)"), {"for": _LOCK_TIMEOUT})
         # Whatever else it is (older, newer, empty, of several heads) is for alembic to judge.
-        if MigrationContext.configure(connection).get_current_heads() != (HEAD,):
+        if found(connection) != (HEAD,):
             try:
                 command.upgrade(config(connection), "head")
             except CommandError as error:
                 raise Unavailable(
                     f"the database does not fit this version of the program: {error}"
                 ) from error
-        pages.create_key(connection)
-        artifacts.create_key(connection)
+            connection.execute(_NOTE, {"name": _SERVES, "value": SERVES.encode()})
+        _create_keys(connection)
+
+
+def require(engine: Engine) -> None:
+    """Raise ``Unavailable`` unless this program may run on the database as it is; it says what to do."""
+    with engine.begin() as connection:
+        heads = found(connection)
+        if heads != (HEAD,):
+            _refuse_unless_newer(connection, heads)
+        _create_keys(connection)
+
+
+def found(connection: Connection) -> tuple[str, ...]:
+    """Return the newest migration that a database has had: one, or none."""
+    return tuple(MigrationContext.configure(connection).get_current_heads())
+
+
+def _refuse_unless_newer(connection: Connection, heads: tuple[str, ...]) -> None:
+    if not heads:
+        raise Unavailable("the database has no tables of ours yet; make them with: thingjobs db upgrade")
+    has = ", ".join(heads)
+    if has < HEAD:
+        raise Unavailable(
+            f"the database has schema {has}, and this program needs {HEAD}; "
+            "bring it up to date with: thingjobs db upgrade"
+        )
+    serves = connection.execute(text("SELECT value FROM meta WHERE name = :name"), {"name": _SERVES}).scalar()
+    if serves is None or bytes(serves).decode() > HEAD:
+        raise Unavailable(
+            f"the database has schema {has} of a newer program; this one knows {HEAD} and cannot run on it"
+        )
+
+
+def _create_keys(connection: Connection) -> None:
+    pages.create_key(connection)
+    artifacts.create_key(connection)
 
 
 def config(connection: Connection) -> Config:

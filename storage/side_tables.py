@@ -1,4 +1,4 @@
-"""The tables beside jobs and executions: waves, values, acts, artifacts, templates, tokens."""
+"""The tables beside jobs and executions: waves, values, acts, artifacts, templates, tokens, leases."""
 
 from __future__ import annotations
 
@@ -122,4 +122,16 @@ templates = Table(
     Column("created_at", Millis, nullable=False),
     UniqueConstraint("template_id", "version"),
     sqlite_autoincrement=True,
+)
+
+#: Which of several processes does what only one at a time may do.
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("holder", Text, nullable=False),
+    # By the database's own clock.
+    Column("until", Millis, nullable=False),
+    Column("term", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
 )

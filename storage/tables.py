@@ -38,7 +38,7 @@ from storage.registry_tables import (
     tags,
     thing_types,
 )
-from storage.side_tables import artifacts, job_acts, job_values, job_waves, templates, tokens
+from storage.side_tables import artifacts, job_acts, job_values, job_waves, leases, templates, tokens
 from storage.thing_tables import group_members, thing_groups, things
 
 __all__ = [
@@ -55,6 +55,7 @@ __all__ = [
     "job_acts",
     "job_values",
     "job_waves",
+    "leases",
     "lifecycle_notes",
     "metadata",
     "policies",

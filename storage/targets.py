@@ -16,7 +16,7 @@ from domain.registry import Registration
 from storage import dynamic, waiting
 from storage.lists import bound, ints, texts
 from storage.millis import to_millis
-from storage.nesting import DESCENDANTS
+from storage.nesting import DESCENDANTS, members_of
 from storage.policy import Policy
 
 
@@ -172,15 +172,12 @@ _NOT_BARRED: Final = (
     # Each a list made once: a look at a job's targets for every thing would be their product.
     "c.thing NOT IN (SELECT x.thing FROM job_targets x WHERE x.job = :job AND x.excluded "
     "AND x.thing IS NOT NULL) "
-    'AND c.thing NOT IN (SELECT m.thing FROM barred b CROSS JOIN group_members m WHERE m."group" = b.id)'
+    "AND c.thing NOT IN ({barred_members})"
 )
 
 
 #: The things that targets cover, as ``c``.
-_COVERED: Final = (
-    "(SELECT k.v AS thing FROM {things} k "
-    'UNION SELECT m.thing FROM below b JOIN group_members m ON m."group" = b.id) c '
-)
+_COVERED: Final = "(SELECT k.v AS thing FROM {things} k UNION {members}) c "
 
 
 def latch(connection: Connection, job_key: int, resolved: Sequence[Resolved]) -> int:
@@ -251,7 +248,12 @@ def _of_targets(
 ) -> tuple[str, dict[str, object]]:
     """Return a statement over what targets cover with all it refers to, and what to bind for it."""
     below = DESCENDANTS.format(roots=ints(connection, "groups")).rstrip()
-    return f"{below}, {_BARRED}{statement.format(things=ints(connection, 'things'))}", {
+    filled = statement.format(
+        things=ints(connection, "things"),
+        members=members_of(connection, "below"),
+        barred_members=members_of(connection, "barred"),
+    )
+    return f"{below}, {_BARRED}{filled}", {
         "groups": bound(connection, [r.group for r in resolved if r.group is not None]),
         "things": bound(connection, [r.thing for r in resolved if r.thing is not None]),
     }

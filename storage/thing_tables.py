@@ -24,6 +24,8 @@ things = Table(
     # What it was told last: a digest of the pending set, and the first execution (0: none).
     Column("announced_set", Text, nullable=False, server_default=""),
     Column("announced_next", BigInteger, nullable=False, server_default="0"),
+    # Until when one of several notifiers has it for itself.
+    Column("claimed_until", Millis, nullable=False, server_default="0"),
     # Contact: whether it has a connection as far as we know, since when so, and when it was last heard.
     Column("connected", Boolean, nullable=False, server_default=text("false")),
     Column("connection_changed_at", Millis),

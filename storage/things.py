@@ -27,6 +27,7 @@ from storage import (
     tokens,
 )
 from storage.departures import Departure, Kind
+from storage.locks import require_hit
 from storage.millis import from_millis, to_millis
 from storage.pages import Page, cut, size, start, token
 
@@ -197,7 +198,7 @@ def update(
         after = rules.merged(thing.attributes, rules.attributes(attributes), merge=merge)
     if attributes is not None or kind != thing.thing_type:
         rules.allowed(after, kind, limits)
-    connection.execute(
+    hit = connection.execute(
         text(
             "UPDATE things SET attributes = :attributes, time_zone = :zone, thing_type = :type, "
             "version = version + 1 "
@@ -211,6 +212,7 @@ def update(
             "seen": thing.version,
         },
     )
+    require_hit(hit)
     changed = get(connection, name)
     if changed.time_zone != thing.time_zone:
         moves.follow(connection, key_of(connection, name), at=at)

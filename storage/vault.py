@@ -35,9 +35,7 @@ class Vault:
         with self._lock:
             cipher = self._cipher()
             if cipher is None:
-                private_file.write(self._path, secrets.token_bytes(_KEY))
-                cipher = self._cipher()
-        assert cipher is not None
+                cipher = self._new_cipher()
         nonce = secrets.token_bytes(_NONCE)
         return nonce + cipher.encrypt(nonce, secret, name.encode())
 
@@ -51,6 +49,15 @@ class Vault:
             return cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], name.encode())
         except InvalidTag:
             return None
+
+    def _new_cipher(self) -> AESGCM:
+        with private_file.alone(self._path.parent):
+            # Another process may have made it meanwhile.
+            if self._cipher() is None:
+                private_file.write(self._path, secrets.token_bytes(_KEY))
+            made = self._cipher()
+        assert made is not None
+        return made
 
     def _cipher(self) -> AESGCM | None:
         if self._found is None:

@@ -2,10 +2,13 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from footing import FOOTINGS, Footing
+from postgres_server import BINARIES, HINT, PostgresServer
+from sites import BOTH, MakeSite, MakeSiteOf, PostgresDatabase, SqliteFile
 
 #: More would wait for the longest files, and stress a machine that has other things to do.
 MOST_WORKERS = 5
@@ -33,3 +36,56 @@ def requirement() -> Callable[[str, object, str], None]:
         pytest.skip(reason)
 
     return check
+
+
+@pytest.fixture(scope="session")
+def postgres_server(requirement: Callable[..., None]) -> Iterator[PostgresServer]:
+    """One for all tests of this process; it forgets what a power cut would lose."""
+    requirement("PostgreSQL 15 or newer", BINARIES, HINT)
+    server = PostgresServer()
+    yield server
+    server.close()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Let a module say on what its tests run."""
+    wanted = getattr(metafunc.module, "DIALECTS", None)
+    if wanted is not None and "dialect" in metafunc.fixturenames:
+        metafunc.parametrize("dialect", wanted, scope="module")
+
+
+@pytest.fixture(scope="module", params=BOTH)
+def dialect(request: pytest.FixtureRequest) -> str:
+    """Have a test run on both."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def make_site_of(request: pytest.FixtureRequest) -> MakeSiteOf:
+    """Give ``make_site_of(dialect)(folder)``: a new database; the server is started for the first of them."""
+
+    def make(dialect: str) -> MakeSite:
+        if dialect == "sqlite":
+            return lambda folder: SqliteFile(folder, durable=False)
+        server = request.getfixturevalue("postgres_server")
+        return lambda folder: PostgresDatabase(server, folder)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def make_site(dialect: str, make_site_of: MakeSiteOf) -> MakeSite:
+    """Give ``make_site(folder)``: a new database, on either."""
+    return make_site_of(dialect)
+
+
+@pytest.fixture(scope="module", params=FOOTINGS, ids=str)
+def footing(request: pytest.FixtureRequest, requirement: Callable[..., None]) -> Footing:
+    """Have a test run on each."""
+    import mosquitto_server
+
+    found: Footing = request.param
+    if found.broker == "mosquitto":
+        there = mosquitto_server.BINARY and mosquitto_server.PASSWD
+        requirement("mosquitto with mosquitto_passwd", there, mosquitto_server.HINT)
+    return found

@@ -108,7 +108,8 @@ def test_every_volume_is_declared_and_its_place_belongs_to_our_user():
     mounts = [volume.split(":") for service in SERVICES.values() for volume in service.get("volumes", [])]
     assert {mount[0] for mount in mounts} == COMPOSE["volumes"].keys()
     owned = re.search(r"chown 10001:10001 (.+?) *\\?$", CONTAINERFILE, re.MULTILINE)[1].split()
-    assert {mount[1] for mount in mounts} == set(owned)
+    # compose.many.yaml has more of them.
+    assert {mount[1] for mount in mounts} <= set(owned)
 
 
 @pytest.mark.parametrize(

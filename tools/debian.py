@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from pathlib import Path
 from typing import NamedTuple
 
 from words import say
@@ -24,15 +25,19 @@ NEEDS = (
     Need("faketime", "faketime", "clocks that are set while a server runs"),
     Need("node", "nodejs", "AWS's device SDKs for Node against both brokers"),
     Need("npm", "npm", "the packages of those SDKs"),
+    Need("postgres", "postgresql", "the store on a real server; each test session starts one of its own"),
 )
 
 #: Where daemons live; not on every user's PATH.
 SYSTEM = os.pathsep.join(("/usr/sbin", "/usr/local/sbin", "/sbin"))
+#: Where Debian keeps each major version of PostgreSQL: on nobody's PATH.
+VERSIONED = "/usr/lib/postgresql"
 
 
 def missing() -> list[Need]:
     """Return the needs that are not met."""
-    path = os.pathsep.join((os.environ.get("PATH", os.defpath), SYSTEM))
+    versions = sorted(map(str, Path(VERSIONED).glob("*/bin")), reverse=True)
+    path = os.pathsep.join((os.environ.get("PATH", os.defpath), SYSTEM, *versions))
     return [need for need in NEEDS if shutil.which(need.binary, path=path) is None]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -71,9 +70,8 @@ async def _ask(call: AwsCall[Any], operation: topics.Operation, job_id: str | No
     said = given.model_dump(by_alias=True, exclude_none=True, exclude={"invocation_id"})
     # There is no client token over HTTP (contract 4.5); an SDK's own number of the call serves as one.
     token = repeats.token(getattr(given, "invocation_id", None))
-    request = replace(
-        request_from(topic, said), client_token=token, digest="" if token is None else _digest(said)
-    )
+    digest = "" if token is None else _digest(said)
+    request = request_from(topic, said)._replace(client_token=token, digest=digest)
     (answer,) = await call.store.write(device.answer, [request], policy=call.policy, at=call.at)
     if isinstance(answer, JobsError):
         raise answer

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 
@@ -195,4 +194,4 @@ def replace_seconds(count: int) -> datetime:
 
 
 def at_version(execution: Execution, version: int) -> Execution:
-    return replace(execution, version_number=version)
+    return execution._replace(version_number=version)

@@ -1,7 +1,6 @@
 """Lost replies, lost links, other hands and a forgetful server: every job still runs once and is reported."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 from contract_server import at_version
@@ -111,7 +110,7 @@ async def test_a_job_that_is_done_is_not_run_again_when_the_server_shows_it_as_o
         done = await server.ended("one")
         await server.until(lambda: any(e.kind is Kind.FINISHED for e in agent.events))
         # The server was set back to an older backup.
-        server.executions["t1", "one"] = replace(done, status=Status.IN_PROGRESS, status_details={})
+        server.executions["t1", "one"] = done._replace(status=Status.IN_PROGRESS, status_details={})
         server._notify("t1")
         again = await server.ended("one")
     assert runs == ["one"]

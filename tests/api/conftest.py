@@ -4,13 +4,19 @@ import pytest
 from http_door import opened
 
 
+@pytest.fixture(scope="module")
+def dialect():
+    """Have tests run on SQLite; a module with ``DIALECTS`` says on what else."""
+    return "sqlite"
+
+
 @pytest.fixture
-def door(tmp_path):
-    with opened(tmp_path / "data") as found:
+def door(make_site, tmp_path):
+    with opened(tmp_path / "data", make_site=make_site) as found:
         yield found
 
 
 @pytest.fixture(scope="module")
-def shared_door(tmp_path_factory):
-    with opened(tmp_path_factory.mktemp("shared") / "data") as found:
+def shared_door(make_site, tmp_path_factory):
+    with opened(tmp_path_factory.mktemp("shared") / "data", make_site=make_site) as found:
         yield found

@@ -13,7 +13,7 @@ def put(door, name="app.bin", content=FIRMWARE, query="", **headers):
 
 
 def on_disk(door):
-    folder = door._data_dir / "artifacts"
+    folder = door.site.folder / "artifacts"
     return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
 

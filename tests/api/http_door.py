@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from described import Description, description
-from migrated import lay_in
+from sites import MakeSite, Site, SqliteFile
 
 from api.app import ApiOptions, build
 from api.artifact_files import LocalContents
@@ -53,10 +53,11 @@ class Reply:
 class Door:
     """Start with ``opened``. ``at`` is the server's clock. Every answer is held against ``/openapi.json``."""
 
-    def __init__(self, data_dir: Path, *, server: Mapping[str, Any], **options: Any) -> None:
+    def __init__(self, site: Site, *, server: Mapping[str, Any], **options: Any) -> None:
         self.at = START
         self.parts = {"store": True}
-        self._data_dir = data_dir
+        self.site = site
+        data_dir = site.folder
         self._server_options = dict(server)
         self._options = ApiOptions(
             **{
@@ -94,7 +95,7 @@ class Door:
         self.run(self._open())
 
     async def _open(self) -> None:
-        self.store = Store.open(lay_in(self._data_dir))
+        self.store = self.site.store()
         app = build(self.store, self._options)
         self.server = ApiServer(app, self.host, 0, **self._server_options)
         await self.server.start()
@@ -187,10 +188,18 @@ class Door:
 
 
 @contextmanager
-def opened(data_dir: Path, *, server: Mapping[str, Any] | None = None, **options: Any):
-    door = Door(data_dir, server=server or {}, **options)
+def opened(
+    data_dir: Path,
+    *,
+    server: Mapping[str, Any] | None = None,
+    make_site: MakeSite = SqliteFile,
+    **options: Any,
+):
+    site = make_site(data_dir)
+    door = Door(site, server=server or {}, **options)
     door.start()
     try:
         yield door
     finally:
         door.stop()
+        site.drop()

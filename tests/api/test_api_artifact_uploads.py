@@ -93,7 +93,7 @@ def test_an_upload_does_not_take_what_the_database_needs(door, monkeypatch):
 
 def test_a_content_that_is_lost_is_503_and_can_be_put_again(door):
     put(door)
-    (door._data_dir / "artifacts" / SHA256).unlink()
+    (door.site.folder / "artifacts" / SHA256).unlink()
     lost = door("GET", "/artifacts/app.bin/content")
     assert lost.status == 503
     assert "No such file" in lost.error
@@ -104,7 +104,7 @@ def test_a_content_that_is_lost_is_503_and_can_be_put_again(door):
 def test_a_content_that_is_cut_off_ends_the_connection_and_does_not_pretend(door):
     put(door, content=b"x" * 2_000_000)
     (name,) = on_disk(door)
-    with (door._data_dir / "artifacts" / name).open("r+b") as file:
+    with (door.site.folder / "artifacts" / name).open("r+b") as file:
         file.truncate(1_000_000)
     with door.socket() as wire:
         wire.sendall(b"GET /artifacts/app.bin/content HTTP/1.1\r\nHost: localhost\r\n\r\n")

@@ -4,11 +4,14 @@ from datetime import timedelta
 
 import pytest
 from http_door import opened
+from sites import BOTH
 
 from domain.execution import Status
 from domain.quarantine import Quarantine
 from domain.topics import Operation
 from storage.policy import Policy
+
+DIALECTS = BOTH
 
 NEW = {"targets": ["t"], "targetSelection": "SNAPSHOT", "document": "{}"}
 BACK_OFF = {"initialSeconds": 60, "factor": 2.0, "maxSeconds": 3600, "jitter": 0.5}

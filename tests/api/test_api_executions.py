@@ -2,8 +2,11 @@
 
 import pytest
 from http_door import Operation
+from sites import BOTH
 
 from domain.execution import Status
+
+DIALECTS = BOTH
 
 ARN = "arn:aws:iot:us-east-1:123456789012"
 

@@ -1,6 +1,9 @@
 """Rollout, abort, retry and schedule over HTTP: taken as the contract has them, refused by name."""
 
 import pytest
+from sites import BOTH
+
+DIALECTS = BOTH
 
 NEW = {"targets": ["t"], "targetSelection": "SNAPSHOT", "document": "{}"}
 RATE = {

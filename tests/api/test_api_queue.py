@@ -1,6 +1,9 @@
 """Priorities, exclusive groups and time zones over HTTP: taken, shown, and refused by name."""
 
 import pytest
+from sites import BOTH
+
+DIALECTS = BOTH
 
 NEW = {"targets": ["t"], "targetSelection": "SNAPSHOT", "document": "{}"}
 

@@ -1,5 +1,9 @@
 """A story per operation on job templates, through real HTTP."""
 
+from sites import BOTH
+
+DIALECTS = BOTH
+
 ARN = "arn:aws:iot:us-east-1:123456789012"
 
 

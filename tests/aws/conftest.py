@@ -11,17 +11,23 @@ from aws_fleet import DOCUMENT, Fleet
 from aws_site import opened_site
 
 
+@pytest.fixture(scope="module")
+def dialect():
+    """Have tests run on SQLite; a module with ``DIALECTS`` says on what else."""
+    return "sqlite"
+
+
 @pytest.fixture
-def site(tmp_path):
+def site(make_site, tmp_path):
     """Give a server of one's own, its clock at ``site.door.at``."""
-    with opened_site(tmp_path / "data") as found:
+    with opened_site(tmp_path / "data", make_site=make_site) as found:
         yield found
 
 
 @pytest.fixture(scope="module")
-def shared_site(tmp_path_factory):
+def shared_site(make_site, tmp_path_factory):
     """Give the module's server, for tests that do not mind what is there already."""
-    with opened_site(tmp_path_factory.mktemp("aws") / "data") as found:
+    with opened_site(tmp_path_factory.mktemp("aws") / "data", make_site=make_site) as found:
         yield found
 
 

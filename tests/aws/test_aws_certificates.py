@@ -39,7 +39,7 @@ def test_keys_and_certificate_belong_together_and_are_signed_by_our_authority(sh
 def test_the_private_key_is_in_no_file_of_the_server(shared_site, iot):
     key = iot.create_keys_and_certificate()["keyPair"]["PrivateKey"].splitlines()[3].encode()
     shared_site.door.run(shared_site.door.store.read(lambda connection: None))
-    files = [path for path in shared_site.door._data_dir.rglob("*") if path.is_file()]
+    files = [path for path in shared_site.door.site.folder.rglob("*") if path.is_file()]
     assert files
     assert not [path for path in files if key in path.read_bytes()]
 

@@ -3,6 +3,10 @@
 import pytest
 from asking import body, refused, told
 from aws_fleet import DOCUMENT
+from sites import BOTH
+
+DIALECTS = BOTH
+
 
 # --- the four operations ---
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from s3_server import ACCESS_KEY, SECRET, s3_server
 
 from cli.document_parts import document_sources
-from cli.server import _policy
+from cli.parts import policy_of
 from cli.settings import load
 from domain.artifacts import Links
 from domain.s3_objects import S3Object
@@ -40,5 +40,5 @@ def test_listed_buckets_are_read_where_s3_is_for_us_and_not_where_devices_see_it
 
 def test_how_far_ahead_a_start_must_lie_is_a_setting():
     links = Links(key=b"k", base="")
-    assert _policy(load(), links).schedule_lead == timedelta(minutes=30)
-    assert _policy(load(schedule_min_lead_minutes=0), links).schedule_lead == timedelta(0)
+    assert policy_of(load(), links).schedule_lead == timedelta(minutes=30)
+    assert policy_of(load(schedule_min_lead_minutes=0), links).schedule_lead == timedelta(0)

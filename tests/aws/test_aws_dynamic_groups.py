@@ -3,8 +3,11 @@
 import pytest
 from asking import body, refused
 from aws_site import arn, opened_site
+from sites import BOTH
 
 from storage import dynamic, tags
+
+DIALECTS = BOTH
 
 PROPERTIES = {"thingGroupDescription": "Pumps", "attributePayload": {"attributes": {"floor": "2"}}}
 

@@ -6,6 +6,9 @@ import pytest
 from asking import body, refused
 from aws_fleet import Fleet
 from aws_site import arn
+from sites import BOTH
+
+DIALECTS = BOTH
 
 AT = 1718000000.123
 TIMEOUT = {"timeoutConfig": {"inProgressTimeoutInMinutes": 30}}

@@ -1,11 +1,12 @@
 """Requests nobody would write, to every operation: AWS's form always, never our fault, nothing half done."""
 
 import os
-import sqlite3
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import model_words
 import papers
@@ -13,6 +14,7 @@ import pytest
 from aws_fleet import tick
 from aws_site import arn, opened_site
 from botocore.exceptions import ClientError
+from http_door import Door
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from wild_requests import SERVICES, Wild, requests
@@ -42,20 +44,20 @@ FOREIGN = ["arn:aws:iot:eu-west-1:123456789012:thing/t1", "arn:aws:iot:us-east-1
 
 
 class Looker:
-    """The tables of the server that runs."""
+    """The store of the server that runs."""
 
-    def __init__(self, data_dir: Path) -> None:
-        self.connection = sqlite3.connect(data_dir / "thingjobs.sqlite3", isolation_level=None)
+    def __init__(self, door: Door) -> None:
+        self._door = door
 
-    def rows(self, statement: str) -> list[tuple]:
-        return self.connection.execute(statement).fetchall()
+    def do(self, verb: Callable[..., Any]) -> Any:
+        return self._door.run(self._door.store.read(verb))
 
 
 class World:
     """A server with a few of everything, and the words that mean something there."""
 
-    def __init__(self, site, data_dir: Path) -> None:
-        self.site, self.looker = site, Looker(data_dir)
+    def __init__(self, site) -> None:
+        self.site, self.looker = site, Looker(site.door)
         made = site.iot.create_keys_and_certificate(setAsActive=True)
         self.certificate, self.pem = made["certificateArn"], made["certificatePem"]
         self.spare = site.iot.create_keys_and_certificate()["certificateArn"]
@@ -204,9 +206,7 @@ def _words() -> dict[str, list]:
 def world(tmp_path_factory):
     data_dir = tmp_path_factory.mktemp("wild") / "data"
     with opened_site(data_dir) as site:
-        world = World(site, data_dir)
-        yield world
-        world.looker.connection.close()
+        yield World(site)
 
 
 #: What fails is told as it was sent: the server has moved on, so that trying smaller ones would mislead.

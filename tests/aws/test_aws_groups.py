@@ -5,9 +5,12 @@ import itertools
 import pytest
 from asking import body, refused
 from aws_site import arn, opened_site
+from sites import BOTH
 
 from storage import departures, groups, tags
 from storage.policy import Policy
+
+DIALECTS = BOTH
 
 PROPERTIES = {
     "thingGroupDescription": "The lab",

@@ -4,6 +4,10 @@ import pytest
 from asking import body, refused
 from aws_configs import CONFIGS, RULE
 from aws_site import arn
+from sites import BOTH
+
+DIALECTS = BOTH
+
 
 # --- change ---
 

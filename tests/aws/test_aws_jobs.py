@@ -9,8 +9,11 @@ from aws_configs import CONFIGS, RATE
 from aws_fleet import DOCUMENT, Fleet
 from aws_site import REGION, arn
 from botocore.exceptions import ConnectionClosedError
+from sites import BOTH
 
 from storage import tags
+
+DIALECTS = BOTH
 
 PACKAGES = ["arn:aws:iot:us-east-1:123456789012:package/a/version/1"]
 #: The server's clock stands at 2024-06-10 06:13:20.123.

@@ -6,6 +6,9 @@ import pytest
 from asking import body, refused
 from aws_fleet import Fleet
 from aws_site import arn, opened_site
+from sites import BOTH
+
+DIALECTS = BOTH
 
 ORDER = ["IN_PROGRESS", "SCHEDULED", "COMPLETED", "CANCELED", "DELETION_IN_PROGRESS"]
 LATER = {"schedulingConfig": {"startTime": "2024-06-10 08:00"}}

@@ -6,6 +6,9 @@ import re
 import papers
 import pytest
 from aws_site import arn
+from sites import BOTH
+
+DIALECTS = BOTH
 
 POLICY = {
     "Version": "2012-10-17",

@@ -4,6 +4,9 @@ import re
 
 import pytest
 from aws_site import arn
+from sites import BOTH
+
+DIALECTS = BOTH
 
 UNKNOWN = arn(f"cert/{'0' * 64}")
 EXCLUSIVE, SHARED = "EXCLUSIVE_THING", "NON_EXCLUSIVE_THING"

@@ -5,6 +5,9 @@ import json
 import pytest
 from asking import body, refused
 from aws_site import arn
+from sites import BOTH
+
+DIALECTS = BOTH
 
 IR = ("InvalidRequestException", 400)
 RNF = ("ResourceNotFoundException", 404)

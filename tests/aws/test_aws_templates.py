@@ -7,9 +7,12 @@ import pytest
 from asking import body, refused
 from aws_site import arn, opened_site
 from http_door import START
+from sites import BOTH
 
 from api.document_sources import DocumentSources
 from storage.policy import Policy, Quotas
+
+DIALECTS = BOTH
 
 DOCUMENT = '{ "op" : "update" }'
 PACKAGE = arn("package/agent/version/1.2")

@@ -5,8 +5,11 @@ import json
 import pytest
 from asking import body, refused
 from aws_site import arn, opened_site
+from sites import BOTH
 
 from storage import tags
+
+DIALECTS = BOTH
 
 PROPERTIES = {"thingTypeDescription": "A pump", "searchableAttributes": ["model", "site"]}
 

@@ -5,6 +5,9 @@ import json
 import pytest
 from asking import body, refused
 from aws_site import arn
+from sites import BOTH
+
+DIALECTS = BOTH
 
 BAD_NAME = "thingName 'no spaces' does not match"
 

@@ -8,8 +8,7 @@ from types import SimpleNamespace
 import pytest
 from asking import body, refused
 from aws_site import Keys, Site, arn
-from mosquitto_server import BINARY, HINT, PASSWD
-from whole import BROKERS, whole
+from whole import whole
 
 from domain.roles import Role
 from storage import access_keys
@@ -55,11 +54,10 @@ class Stage:
         return (await self.iot("describe_job", jobId=job_id))["job"]["status"]
 
 
-@pytest.fixture(params=BROKERS)
-async def stage(request, tmp_path, requirement):
-    if request.param == "mosquitto":
-        requirement("mosquitto with mosquitto_passwd", BINARY and PASSWD, HINT)
-    async with whole(request.param, tmp_path, "t1") as server:
+@pytest.fixture
+async def stage(footing, make_site_of, tmp_path):
+    kept = make_site_of(footing.database)(tmp_path / "data")
+    async with whole(footing.broker, tmp_path, "t1", site=kept) as server:
         door = SimpleNamespace(host="127.0.0.1", port=server.http_port)
         site = Site(door, await issued(server, Role.OPERATOR))
         data = site.client("iot-jobs-data", keys=await issued(server, Role.DEVICE, thing_name="t1"))
@@ -69,6 +67,7 @@ async def stage(request, tmp_path, requirement):
         finally:
             data.close()
             site.close()
+    kept.drop()
 
 
 async def test_what_is_done_over_http_is_notified_over_mqtt(stage):

@@ -113,12 +113,13 @@ async def test_without_mosquitto_its_rows_are_skipped_by_name(tmp_path):
     assert "apt-get install mosquitto" in rows[1].reason
 
 
-def test_a_ratio_is_taken_round_by_round():
+def test_a_ratio_is_taken_round_by_round(tmp_path):
     def contender(key, *rates):
         return Contender(key, "a", key, None, {}, rates=list(rates))
 
     # The medians of the rates would give 1; the medians of the ratios do not.
     found = _ratios(
+        Bench(QUICK, tmp_path, mosquitto=False),
         {
             each.key: each
             for each in (
@@ -126,11 +127,12 @@ def test_a_ratio_is_taken_round_by_round():
                 contender("stock", 100.0, 200.0, 300.0),
                 contender("embedded echo", 300.0, 200.0, 100.0),
             )
-        }
+        },
     )
     assert [row.what for row in found if isinstance(row, Skipped)] == [
         "Mosquitto updates / echo of our link",
         "Mosquitto updates / echo of plain paho",
+        "Mosquitto + PostgreSQL updates / echo of plain paho",
     ]
     assert found[0].rounds == [3.0, 1.0, pytest.approx(1 / 3)]
     assert found[0].verdict == "MISSED"

@@ -20,9 +20,11 @@ def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.timeout(300)
 def test_every_measure_runs_and_is_written_with_each_round_and_the_machine(tmp_path, requirement):
     from bench.__main__ import MEASURES
+    from bench.footprint import BINARIES, HINT
     from bench.options import BINARY, NO_MOSQUITTO, QUICK
 
     requirement("mosquitto", BINARY, NO_MOSQUITTO)
+    requirement("PostgreSQL 15 or newer", BINARIES, HINT)
     done = bench("--quick", "--results", str(tmp_path))
     assert done.returncode == 0, done.stdout + done.stderr
     (path,) = tmp_path.iterdir()
@@ -37,7 +39,7 @@ def test_every_measure_runs_and_is_written_with_each_round_and_the_machine(tmp_p
         assert all(figure > 0 for figure in row["rounds"]), row
         assert row["what"] in done.stdout
         assert (row["goal"] is None) == (row["verdict"] == "")
-    assert sum("none lost" in row["notes"] for row in written["rows"]) == 2
+    assert sum("none lost" in row["notes"] for row in written["rows"]) == 3
 
 
 def test_the_list_names_every_measure():

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 from engine import Engine
-from migrated import lay_in
+from footing import Footing
 from mosquitto_server import BINARY, DISPATCHER, HINT, PASSWD, MosquittoServer, secret
-from whole import BROKERS, Whole, whole
+from sites import MakeSite, MakeSiteOf
+from whole import Whole, whole
 
 from broker.mqtt import ExternalLink
 from domain.topics import Topics
@@ -52,23 +53,23 @@ def external_link() -> Callable[[MosquittoServer], ExternalLink]:
     return make
 
 
-@pytest.fixture(params=BROKERS)
-async def server(
-    request: pytest.FixtureRequest, tmp_path: Path, requirement: Callable[..., None]
-) -> AsyncIterator[Whole]:
-    """The whole server, once on each broker, with the things ``t1`` and ``t2``."""
-    if request.param == "mosquitto":
-        requirement("mosquitto with mosquitto_passwd", BINARY and PASSWD, HINT)
-    async with whole(request.param, tmp_path, "t1", "t2") as running:
+@pytest.fixture
+async def server(footing: Footing, make_site_of: MakeSiteOf, tmp_path: Path) -> AsyncIterator[Whole]:
+    """The whole server, once on each footing, with the things ``t1`` and ``t2``."""
+    site = make_site_of(footing.database)(tmp_path / "data")
+    async with whole(footing.broker, tmp_path, "t1", "t2", site=site) as running:
         yield running
+    site.drop()
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    """A real store on a file of its own."""
-    store = Store.open(lay_in(tmp_path / "data"))
+async def store(make_site: MakeSite, tmp_path: Path) -> AsyncIterator[Store]:
+    """A real store on a database of its own."""
+    site = make_site(tmp_path / "data")
+    store = site.store()
     yield store
     await store.close()
+    site.drop()
 
 
 @pytest.fixture

@@ -32,6 +32,42 @@ CREATE TRIGGER gone AFTER DELETE ON jobs BEGIN
 END;
 """
 
+#: The same on PostgreSQL.
+POSTGRES_TRUTH = """
+CREATE TABLE truth (id BIGSERIAL PRIMARY KEY, said TEXT NOT NULL);
+CREATE FUNCTION ended() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  INSERT INTO truth (said) SELECT job_id || '/' || name || '#' || NEW.number || ' ' || lower(NEW.to_status)
+  FROM jobs, things WHERE jobs.id = NEW.job AND things.id = NEW.thing;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER ended AFTER INSERT ON execution_events FOR EACH ROW
+WHEN (NEW.to_status NOT IN ('QUEUED', 'IN_PROGRESS')) EXECUTE FUNCTION ended();
+CREATE FUNCTION forgotten() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  INSERT INTO truth (said) SELECT job_id || '/' || name || '#' || OLD.number || ' deleted'
+  FROM jobs, things WHERE jobs.id = OLD.job AND things.id = OLD.thing;
+  RETURN OLD;
+END $$;
+CREATE TRIGGER forgotten BEFORE DELETE ON executions FOR EACH ROW EXECUTE FUNCTION forgotten();
+CREATE FUNCTION changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  IF NEW.status = 'COMPLETED' AND OLD.status <> 'COMPLETED' THEN
+    INSERT INTO truth (said) VALUES (NEW.job_id || ' completed');
+  ELSIF NEW.sweep <> '' AND OLD.sweep <> NEW.sweep THEN
+    INSERT INTO truth (said) VALUES (NEW.job_id || CASE NEW.sweep
+    WHEN 'DELETE' THEN ' deletion_in_progress' ELSE ' cancellation_in_progress' END);
+  ELSIF NEW.sweep = '' AND OLD.sweep <> '' THEN
+    INSERT INTO truth (said) VALUES (NEW.job_id || ' canceled');
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER changed AFTER UPDATE OF status, sweep ON jobs FOR EACH ROW EXECUTE FUNCTION changed();
+CREATE FUNCTION gone() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  INSERT INTO truth (said) VALUES (OLD.job_id || ' deleted');
+  RETURN NULL;
+END $$;
+CREATE TRIGGER gone AFTER DELETE ON jobs FOR EACH ROW EXECUTE FUNCTION gone();
+"""
+TRUTHS = {"sqlite": TRUTH, "postgresql": POSTGRES_TRUTH}
+
 
 def watch(database: Path) -> None:
     """Have the database write everything down from now on, whoever opens it."""

@@ -1,33 +1,31 @@
-"""Bad requests through the whole server on both brokers: the answer the table says, and work goes on."""
+"""Bad requests through the whole server on every footing: the answer the table says, and work goes on."""
 
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from bad_requests import BAD_REQUESTS, JOBS, NO_OPERATION
-from mosquitto_server import BINARY, HINT, PASSWD
+from footing import Footing
 from raw import CONNACK, PUBACK, Raw, connect, publish
-from whole import BROKERS, Thing, Whole, whole
+from sites import MakeSiteOf
+from whole import Thing, Whole, whole
 
 from storage import executions
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module", params=BROKERS)
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def running(
-    request: pytest.FixtureRequest,
-    tmp_path_factory: pytest.TempPathFactory,
-    requirement: Callable[..., None],
+    footing: Footing, make_site_of: MakeSiteOf, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Whole]:
     """One server for all cases: each must leave it as it was."""
-    if request.param == "mosquitto":
-        requirement("mosquitto with mosquitto_passwd", BINARY and PASSWD, HINT)
-    directory: Path = tmp_path_factory.mktemp(request.param)
-    async with whole(request.param, directory, "t1", "t2") as server:
+    directory = tmp_path_factory.mktemp(str(footing))
+    site = make_site_of(footing.database)(directory / "data")
+    async with whole(footing.broker, directory, "t1", "t2", site=site) as server:
         yield server
+    site.drop()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from engine import START, Engine
+from sites import ON_SQLITE
 
 from broker.credentials import DeviceCredentials
 from broker.embedded.packets import Connect
@@ -53,6 +54,7 @@ async def test_anything_else_is_refused(
         assert await check(Credentials("a", "a", changed)) is None
 
 
+@ON_SQLITE
 async def test_only_the_hash_of_a_token_is_stored(store: Store, token: str, tmp_path: Path) -> None:
     await store.close()
     secret = token.rsplit("_", 1)[1].encode()

@@ -11,11 +11,10 @@ import pytest
 from engine import Engine
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from migrated import lay_in
+from sites import MakeSite
 from structlog.testing import capture_logs
 
 from broker.link import Received
-from storage.store import Store
 
 CODES: Final = {
     "InvalidTopic",
@@ -74,10 +73,10 @@ def runner() -> Iterator[asyncio.Runner]:
 
 
 def test_every_request_is_answered_once_and_never_by_an_internal_error(
-    runner: asyncio.Runner, tmp_path: Path
+    runner: asyncio.Runner, make_site: MakeSite, tmp_path: Path
 ):
     async def start() -> Engine:
-        engine = Engine(Store.open(lay_in(tmp_path / "data")))
+        engine = Engine(make_site(tmp_path / "data").store())
         for job in ("j", "k"):
             await engine.job(job, "t1")
         return engine

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from mosquitto_server import BINARY, HINT, PASSWD, MosquittoServer
+from sites import MakeSite
 from whole import Thing, Whole, whole
 
 from storage import executions
@@ -16,10 +17,14 @@ Outage = Callable[[MosquittoServer], Awaitable[None]]
 
 
 @pytest.fixture
-async def server(tmp_path: Path, requirement: Callable[..., None]) -> AsyncIterator[Whole]:
+async def server(
+    make_site: MakeSite, tmp_path: Path, requirement: Callable[..., None]
+) -> AsyncIterator[Whole]:
     requirement("mosquitto with mosquitto_passwd", BINARY and PASSWD, HINT)
-    async with whole("mosquitto", tmp_path, "t1") as running:
+    site = make_site(tmp_path / "data")
+    async with whole("mosquitto", tmp_path, "t1", site=site) as running:
         yield running
+    site.drop()
 
 
 async def stopped(broker: MosquittoServer) -> None:

@@ -273,7 +273,8 @@ async def test_retained_messages_of_a_permissive_broker_are_ignored(start_mosqui
     assert (await door.request()).payload == b"plain"
 
 
-async def test_leftover_subscriptions_of_the_session_bring_nothing_in(start_mosquitto, begin, connect):
+@pytest.mark.parametrize("qos", [1, 2])
+async def test_leftover_subscriptions_of_the_session_bring_nothing_in(start_mosquitto, begin, connect, qos):
     class WatchedEcho(EchoDoor):
         def receive(self, message):
             self.requests.put_nowait(message)
@@ -283,13 +284,13 @@ async def test_leftover_subscriptions_of_the_session_bring_nothing_in(start_mosq
     server = await start_mosquitto([ALICE], acl=loose)
     before = Device(server.port, DISPATCHER, password=secret(DISPATCHER), clean_session=False)
     await before.connect()
-    await before.subscribe(TOPICS.everything("+"))
+    await before.subscribe(TOPICS.everything("+"), qos=qos)
     await before.close()
     door = WatchedEcho()
     await begin(server, door)
     device = await connect(server, f"{UPDATE}/accepted")
     for number in range(3):
-        await device.publish(UPDATE, b"%d" % number)
+        await device.publish(UPDATE, b"%d" % number, qos=qos)
         assert int((await device.next()).payload) == number
     assert {(await door.request()).topic for _ in range(door.requests.qsize())} == {UPDATE}
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from devices import Device
 from doors import RecordingDoor
-from migrated import lay_in
 from mosquitto_server import BINARY, HINT, PASSWD, secret, shipped_acl
+from sites import MakeSite
 from whole import Whole, whole
 
 from broker.presence import ONCE_IN, Presence
@@ -73,11 +73,13 @@ class Scene:
 
 
 @pytest.fixture
-async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
-    store = CountingStore.open(lay_in(tmp_path / "data"))
+async def scene(make_site: MakeSite, tmp_path: Path) -> AsyncIterator[Scene]:
+    site = make_site(tmp_path / "data")
+    store = site.store(CountingStore)
     assert isinstance(store, CountingStore)
     yield Scene(store)
     await store.close()
+    site.drop()
 
 
 async def test_a_storm_of_connects_is_a_handful_of_transactions(scene: Scene) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from devices import Device
-from migrated import lay_in
 from mosquitto_server import DISPATCHER, MosquittoServer, secret
 from pydantic import SecretStr
+from sites import Site, SqliteFile
 
 from broker.embedded.link import EmbeddedLink
 from cli.server import Server, serving
@@ -21,11 +21,9 @@ from storage import jobs, marks, things, tokens
 from storage.policy import Policy
 from storage.store import Store
 
-BROKERS = ("embedded", "mosquitto")
-
 
 class Whole:
-    """A running server with these things registered. ``broker`` is one of ``BROKERS``."""
+    """A running server with these things registered. ``broker`` is ``embedded`` or ``mosquitto``."""
 
     def __init__(self, broker: str, running: Server, port: int, secrets: dict[str, str]) -> None:
         self.broker = broker
@@ -102,9 +100,18 @@ class Thing:
 
 @asynccontextmanager
 async def whole(
-    broker: str, directory: Path, *names: str, authority: Path | None = None, **settings: Any
+    broker: str,
+    directory: Path,
+    *names: str,
+    site: Site | None = None,
+    authority: Path | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Whole]:
-    """Run the server; with Mosquitto the caller checks that there is one, and ``authority`` is for it."""
+    """Run the server; with Mosquitto the caller checks that there is one, and ``authority`` is for it.
+
+    Without a ``site`` it stands on a file in the directory.
+    """
+    settings |= (site or SqliteFile(directory / "data")).settings()
     async with AsyncExitStack() as stack:
         if broker == "mosquitto":
             server = MosquittoServer(directory / "mosquitto", users=names, authority=authority)
@@ -117,9 +124,7 @@ async def whole(
                 "broker_username": DISPATCHER,
                 "broker_password": SecretStr(secret(DISPATCHER)),
             }
-        running = await stack.enter_async_context(
-            serving(Settings(data_dir=lay_in(directory / "data"), http_port=0, mqtt_port=0, **settings))
-        )
+        running = await stack.enter_async_context(serving(Settings(http_port=0, mqtt_port=0, **settings)))
         secrets = await _register(running.store, names)
         link = running.link
         if isinstance(link, EmbeddedLink):

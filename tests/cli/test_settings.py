@@ -254,3 +254,25 @@ def test_names_are_hosts_and_addresses(names):
 def test_what_is_no_name_is_refused(names):
     with pytest.raises(UsageRefused, match="THINGJOBS_TLS_NAMES"):
         load(tls_names=names)
+
+
+URL = "postgresql://me@db/name"
+
+
+def test_the_databases_password_may_lie_in_a_file_and_is_masked(tmp_path):
+    file = write(tmp_path / "password", "p@ss\n")
+    settings = load(database_url=URL, database_password_file=file)
+    assert settings.database_password.get_secret_value() == "p@ss"
+    assert "p@ss" not in printable(settings)
+
+
+def test_a_password_of_no_database_is_refused():
+    with pytest.raises(UsageRefused, match="THINGJOBS_DATABASE_PASSWORD needs THINGJOBS_DATABASE_URL"):
+        load(database_password="p@ss")
+
+
+@pytest.mark.parametrize("more", [{"database_url": URL}, {"broker": "external", "broker_host": "b"}])
+def test_dispatchers_share_only_where_there_can_be_several(more):
+    with pytest.raises(UsageRefused, match="THINGJOBS_DISPATCHERS=shared needs"):
+        load(dispatchers="shared", **more)
+    assert load(dispatchers="shared", database_url=URL, broker="external", broker_host="b")

@@ -23,8 +23,9 @@ class Hushed(Gone):
 class Worker:
     """One thing. ``connect`` anew after each crash; ``ask`` raises ``Gone`` when the server dies."""
 
-    def __init__(self, thing: str, history: History) -> None:
+    def __init__(self, thing: str, history: History, password: str | None = None) -> None:
         self.thing = thing
+        self._password = password
         self.history = history
         #: The execution that notify-next named last; None if it named none or has not come yet.
         self.next: dict[str, Any] | None = None
@@ -38,7 +39,7 @@ class Worker:
         await self.leave()
         self.told.clear()
         self.next = None
-        self._device = Device(place.mqtt, self.thing)
+        self._device = Device(place.mqtt, self.thing, password=self._password)
         try:
             await self._device.connect()
             await self._device.subscribe(f"$aws/things/{self.thing}/jobs/#")

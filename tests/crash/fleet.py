@@ -15,11 +15,17 @@ REPORTS = ("IN_PROGRESS", "IN_PROGRESS", "IN_PROGRESS", "IN_PROGRESS", "SUCCEEDE
 class Fleet:
     """``answers`` grows with every settled update; ``answered(n)`` waits for n more of them."""
 
-    def __init__(self, server: ServerProcess, history: History, things: Sequence[str]) -> None:
+    def __init__(
+        self,
+        server: ServerProcess,
+        history: History,
+        things: Sequence[str],
+        secret: Callable[[str], str | None] = lambda _: None,
+    ) -> None:
         self.answers = 0
         self._server = server
         self._history = history
-        self._workers = [Worker(thing, history) for thing in things]
+        self._workers = [Worker(thing, history, secret(thing)) for thing in things]
         self._news = asyncio.Condition()
 
     async def work(self, jobs: Sequence[str]) -> None:

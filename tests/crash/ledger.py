@@ -1,36 +1,40 @@
-"""Reads what a server has written, straight from its database file, also that of a server that was killed."""
+"""Reads what a server has written straight from its database, also what one has left that was killed."""
 
 import json
 import shutil
 import sqlite3
 from collections import defaultdict
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import psycopg
 from history import Event, Execution, Job, Ledger
+from psycopg.rows import dict_row
 
 NAME = "thingjobs.sqlite3"
 STATUSES = ("QUEUED", "IN_PROGRESS", "SUCCEEDED", "FAILED", "TIMED_OUT", "REJECTED", "REMOVED", "CANCELED")
 _RESTLESS = """
-    SELECT EXISTS (SELECT 1 FROM things WHERE notify_seq > notified_seq),
-           EXISTS (SELECT 1 FROM jobs WHERE look_at = 0 OR sweep <> ''),
-           EXISTS (SELECT 1 FROM things WHERE sweep <> ''),
-           EXISTS (SELECT 1 FROM thing_groups WHERE sweep <> '')
+    SELECT EXISTS (SELECT 1 FROM things WHERE notify_seq > notified_seq)
+        OR EXISTS (SELECT 1 FROM jobs WHERE look_at = 0 OR sweep <> '')
+        OR EXISTS (SELECT 1 FROM things WHERE sweep <> '')
+        OR EXISTS (SELECT 1 FROM thing_groups WHERE sweep <> '') AS restless
 """
 #: Of groups without groups in them.
 _MEMBERS = """
     SELECT g.job, t.name FROM job_targets g LEFT JOIN group_members m ON m."group" = g."group"
     LEFT JOIN things t ON t.id = m.thing WHERE g."group" IS NOT NULL
 """
+Rows = Callable[[str], list[Mapping[str, Any]]]
 _CHILDREN = ("executions", "execution_events", "waiting", "job_targets")
 
 
 def of_running(data: Path) -> Ledger:
     """Return what a running server has committed."""
     with closing(sqlite3.connect(f"file:{data / NAME}?mode=ro", uri=True)) as connection:
-        return _read(connection)
+        return _of_sqlite(connection)
 
 
 def at_rest(data: Path) -> bool:
@@ -39,62 +43,76 @@ def at_rest(data: Path) -> bool:
         return not any(connection.execute(_RESTLESS).fetchone())
 
 
+def of_postgres(url: str) -> Ledger:
+    """Return what is committed in a PostgreSQL database, as of one moment."""
+    with psycopg.connect(url, row_factory=dict_row) as connection:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        return _read(lambda statement: connection.execute(statement.encode()).fetchall())
+
+
+def postgres_at_rest(url: str) -> bool:
+    """Tell whether the servers of a PostgreSQL database have nothing left to do."""
+    with psycopg.connect(url) as connection:
+        return not any(connection.execute(_RESTLESS).fetchone() or ())
+
+
 def of_killed(data: Path) -> Ledger:
     """Return what a killed server has left. From a copy: the first to open the file recovers its log."""
     with TemporaryDirectory() as place:
         for file in data.glob(f"{NAME}*"):
             shutil.copy(file, place)
         with closing(sqlite3.connect(Path(place) / NAME)) as connection:
-            ledger = _read(connection)
+            ledger = _of_sqlite(connection)
             checked = [line for (line,) in connection.execute("PRAGMA integrity_check")]
             ledger.damage = [line for line in checked if line != "ok"]
             return ledger
 
 
-def _read(connection: sqlite3.Connection) -> Ledger:
+def _of_sqlite(connection: sqlite3.Connection) -> Ledger:
     connection.row_factory = sqlite3.Row
     connection.execute("BEGIN")
     tables = {row["name"] for row in connection.execute("SELECT name FROM sqlite_master")}
     if "execution_events" not in tables:
         return Ledger()  # killed before the schema was there
-    names = dict(tuple(row) for row in connection.execute("SELECT id, name FROM things"))
-    jobs = dict(tuple(row) for row in connection.execute("SELECT id, job_id FROM jobs"))
+    return _read(lambda statement: connection.execute(statement).fetchall())
+
+
+def _read(rows: Rows) -> Ledger:
+    names = {row["id"]: row["name"] for row in rows("SELECT id, name FROM things")}
+    jobs = {row["id"]: row["job_id"] for row in rows("SELECT id, job_id FROM jobs")}
     return Ledger(
-        jobs=_jobs(connection, names),
+        jobs=_jobs(rows, names),
         executions=[
             Execution(jobs[row["job"]], names[row["thing"]], row["number"], row["version"], row["status"])
-            for row in connection.execute("SELECT * FROM executions ORDER BY id")
+            for row in rows("SELECT * FROM executions ORDER BY id")
             if row["job"] in jobs
         ],
         events=[
             _event(row, jobs[row["job"]], names[row["thing"]])
-            for row in connection.execute("SELECT * FROM execution_events ORDER BY id")
+            for row in rows("SELECT * FROM execution_events ORDER BY id")
             if row["job"] in jobs
         ],
         waiting=[
             (jobs[row["job"]], names[row["thing"]])
-            for row in connection.execute("SELECT * FROM waiting")
+            for row in rows("SELECT * FROM waiting")
             if row["job"] in jobs
         ],
-        untold=[
-            row["name"]
-            for row in connection.execute("SELECT name FROM things WHERE notify_seq > notified_seq")
-        ],
+        untold=[row["name"] for row in rows("SELECT name FROM things WHERE notify_seq > notified_seq")],
         orphans={
-            table: connection.execute(
-                f"SELECT count(*) FROM {table} WHERE job NOT IN (SELECT id FROM jobs)"
-            ).fetchone()[0]
+            table: rows(f"SELECT count(*) AS found FROM {table} WHERE job NOT IN (SELECT id FROM jobs)")[0][
+                "found"
+            ]
             for table in _CHILDREN
         },
     )
 
 
-def _jobs(connection: sqlite3.Connection, names: dict[int, str]) -> list[Job]:
+def _jobs(rows: Rows, names: dict[int, str]) -> list[Job]:
     targets = defaultdict(set)
-    for row in connection.execute("SELECT job, thing FROM job_targets WHERE thing IS NOT NULL"):
+    for row in rows("SELECT job, thing FROM job_targets WHERE thing IS NOT NULL"):
         targets[row["job"]].add(names[row["thing"]])
     members = defaultdict(set)
-    for row in connection.execute(_MEMBERS):
+    for row in rows(_MEMBERS):
         members[row["job"]].update(() if row["name"] is None else (row["name"],))
     return [
         Job(
@@ -109,7 +127,7 @@ def _jobs(connection: sqlite3.Connection, names: dict[int, str]) -> list[Job]:
             "jobExecutionsRolloutConfig" in json.loads(row["pacing"]),
             frozenset(members[row["id"]] | targets[row["id"]]) if row["id"] in members else None,
         )
-        for row in connection.execute("SELECT * FROM jobs ORDER BY id")
+        for row in rows("SELECT * FROM jobs ORDER BY id")
     ]
 
 
@@ -118,7 +136,7 @@ def _retries(pacing: dict[str, Any]) -> int:
     return sum(each["numberOfRetries"] for each in criteria)
 
 
-def _event(row: sqlite3.Row, job: str, thing: str) -> Event:
+def _event(row: Mapping[str, Any], job: str, thing: str) -> Event:
     details = json.loads(row["status_details"])
     return Event(
         job,

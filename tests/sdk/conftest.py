@@ -12,8 +12,7 @@ from crt import WAYS, NewWire, Way, Wire, wire
 from mosquitto_server import BINARY, HINT, PASSWD
 from python_v2 import CLIENTS, Device, NewDevice
 from site_under_test import Site
-from sites import open_site
-from whole import BROKERS
+from two_brokers import BROKERS, open_site
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,11 +1,11 @@
-"""A store on a file of its own: its verbs called directly, or the real thing with its threads."""
+"""A store on a database of its own, SQLite's and PostgreSQL's: its verbs directly, or the real thing."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 from invariants import check
-from migrated import lay_in
+from sites import MakeSite, Site, SqliteFile
 from sync_store import SyncStore, names
 
 from storage import departures
@@ -13,17 +13,37 @@ from storage.store import Store
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[SyncStore]:
+def site(make_site: MakeSite, tmp_path: Path) -> Site:
+    return make_site(tmp_path)
+
+
+@pytest.fixture
+def store(site: Site) -> Iterator[SyncStore]:
     """Every test ends with a look at what must always hold."""
-    store = SyncStore(tmp_path / "thingjobs.sqlite3")
+    store = SyncStore(site)
     yield store
     check(store)
     store.close()
 
 
 @pytest.fixture
-async def real_store(tmp_path: Path) -> AsyncIterator[Store]:
-    store = Store.open(lay_in(tmp_path / "data"))
+def real_site(make_site: MakeSite, tmp_path: Path) -> Iterator[Site]:
+    site = make_site(tmp_path / "data")
+    yield site
+    site.drop()
+
+
+@pytest.fixture
+async def real_store(real_site: Site) -> AsyncIterator[Store]:
+    store = real_site.store()
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def file_store(tmp_path: Path) -> AsyncIterator[Store]:
+    """The real thing on SQLite, for what is about its file."""
+    store = SqliteFile(tmp_path / "data").store()
     yield store
     await store.close()
 

@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from model import Device, Model, Work
 from model_groups import AT_ONCE, PIECE, Circle
+from sites import Site
 from sync_store import AUTO, SyncStore
 
 from domain.errors import (
@@ -35,10 +37,12 @@ a_step = st.sampled_from([None, None, 1, 3, -1])
 class Operators(RuleBasedStateMachine):
     """The store under test and its model, and what operators do to both."""
 
+    make_site: Callable[[Path], Site]
+
     @initialize()
     def begin(self) -> None:
         self.folder = tempfile.TemporaryDirectory()
-        self.store = SyncStore(Path(self.folder.name) / "db", durable=False)
+        self.store = SyncStore(self.make_site(Path(self.folder.name)))
         self.model = Model()
         self.documents = 0
         # The pieces are made small, so that few things are many.

@@ -1,15 +1,13 @@
-"""The store's verbs without threads: one file, one writing connection, a clock that is set."""
+"""The store's verbs without threads: one database, one writing connection, a clock that is set."""
 
 import json
-import sqlite3
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from migrated import lay
-from sqlalchemy import event
+from sites import Site, SqliteFile
 
 from broker import replies
 from domain.execution import Execution
@@ -30,7 +28,6 @@ from storage import (
     paces,
     rollouts,
     schema,
-    sqlite,
     sweeps,
     turns,
 )
@@ -43,27 +40,30 @@ AUTO = Policy()
 
 
 class SyncStore:
-    """Verbs, each in a transaction of its own. ``durable=False`` for what opens hundreds of files."""
+    """Verbs, each in a transaction of its own, on a site or (a path) on a file of SQLite's."""
 
-    def __init__(self, path: Path, *, durable: bool = True) -> None:
-        self.path, self.durable, self.now = path, durable, START
+    def __init__(self, site: Site | Path) -> None:
+        self.site = SqliteFile(site) if isinstance(site, Path) else site
+        self.now = START
         self.policy = AUTO
         self._open()
 
     def _open(self) -> None:
-        self.writer = sqlite.writer(lay(self.path))
-        if not self.durable:
-            event.listen(self.writer, "connect", lambda c, _: c.execute("PRAGMA synchronous=OFF").close())
+        self.writer = self.site.writer()
         schema.upgrade(self.writer)
-        self.looker = sqlite3.connect(self.path, isolation_level=None)
+        self._rows, self._stop_looking = self.site.looker()
 
     def close(self) -> None:
-        self.looker.close()
+        self._let_go()
+        self.site.drop()
+
+    def _let_go(self) -> None:
+        self._stop_looking()
         self.writer.dispose()
 
     def reopen(self) -> None:
         """What a process finds that starts after this one was killed."""
-        self.close()
+        self._let_go()
         self._open()
 
     def later(self, **delta: float) -> None:
@@ -75,7 +75,7 @@ class SyncStore:
 
     def rows(self, statement: str) -> list[tuple]:
         """Look at the tables past the store: what is committed, and nothing else."""
-        return self.looker.execute(statement).fetchall()
+        return self._rows(statement)
 
     # --- operators ---
 

@@ -14,7 +14,7 @@ from storage.vault import FILE, Vault, decoy
 
 @pytest.fixture
 def vault(store):
-    return Vault(store.path.parent)
+    return Vault(store.site.folder)
 
 
 @pytest.fixture
@@ -84,15 +84,15 @@ def test_of_an_unknown_key_a_secret_is_given_that_nobody_has(issue, find):
 
 def test_the_database_alone_has_no_secret(store, issue):
     secret = issue().secret.encode()
-    for path in store.path.parent.iterdir():
+    for path in store.site.folder.iterdir():
         assert secret not in path.read_bytes(), path
 
 
 def test_without_its_vault_a_key_is_unknown_and_the_log_says_why(store, issue, find, vault):
     key_id = issue().key.key_id
-    (store.path.parent / FILE).unlink()
+    (store.site.folder / FILE).unlink()
     with capture_logs() as logs:
-        found = store.do(access_keys.find, Vault(store.path.parent), key_id)
+        found = store.do(access_keys.find, Vault(store.site.folder), key_id)
     assert found.key is None
     assert [entry["key"] for entry in logs] == [key_id]
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sites import ON_SQLITE
 from sqlalchemy import event
 from sync_store import SyncStore
 
@@ -165,9 +166,9 @@ OURS = ("certificates", "thing_principals", "policy_attachments", "policies", "p
 
 
 @pytest.fixture(scope="module")
-def crowd(tmp_path_factory):
+def crowd(make_site, tmp_path_factory):
     """Give a store with many certificates, things and attachments."""
-    store = SyncStore(tmp_path_factory.mktemp("crowd") / "thingjobs.sqlite3", durable=False)
+    store = SyncStore(make_site(tmp_path_factory.mktemp("crowd")))
     store.do(policies.create, "p", POLICY, at=store.now)
     for number in range(50):
         issue(store, number, f"t{number}")
@@ -177,6 +178,7 @@ def crowd(tmp_path_factory):
     store.close()
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("look", LOOKS)
 def test_no_look_reads_what_it_does_not_want(crowd, look):
     said: list[tuple[str, Any]] = []

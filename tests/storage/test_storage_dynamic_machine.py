@@ -1,6 +1,6 @@
 """Dynamic groups at random: things and queries change in any order, while passes are under way."""
 
-import shutil
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -8,7 +8,8 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
-from invariants import check, dynamic_groups_hold_whom_they_mean
+from invariants import check
+from sites import Site
 from sync_store import SyncStore
 
 from domain.errors import NotFound
@@ -82,7 +83,7 @@ class Fleet(RuleBasedStateMachine):
 
     @invariant()
     def holds(self) -> None:
-        dynamic_groups_hold_whom_they_mean(self.store)
+        check(self.store, "dynamic-groups")
 
     def teardown(self) -> None:
         self.store.tick()
@@ -91,18 +92,15 @@ class Fleet(RuleBasedStateMachine):
 
 
 def test_whatever_happens_members_are_those_who_meet_the_query(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_site: Callable[[Path], Site], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dynamic, "CHUNK", 2)
-    SyncStore(tmp_path / "empty").close()
     opened: list[SyncStore] = []
 
     class Anew(Fleet):
         def __init__(self) -> None:
             super().__init__()
-            path = tmp_path / f"store{len(opened)}"
-            shutil.copy(tmp_path / "empty", path)
-            self.store = SyncStore(path, durable=False)
+            self.store = SyncStore(make_site(tmp_path / f"store{len(opened)}"))
             opened.append(self.store)
 
         def teardown(self) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -9,9 +10,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from invariants import check
 from paced_jobs import paced
+from sites import Site
 from sync_store import SyncStore
 
 from domain.errors import WrongJobState
@@ -50,10 +52,12 @@ RULE = Quarantine(2, timedelta(minutes=5))
 class Endings(RuleBasedStateMachine):
     """A store that quarantines after two failures in a row; every job has all time-outs and a policy."""
 
+    make_site: Callable[[Path], Site]
+
     @initialize()
     def begin(self) -> None:
         self.folder = tempfile.TemporaryDirectory()
-        self.store = SyncStore(Path(self.folder.name) / "db", durable=False)
+        self.store = SyncStore(self.make_site(Path(self.folder.name)))
         self.store.policy = Policy(quarantine=RULE)
         self.policies: dict[str, RetryPolicyConfig] = {}
         self.held: dict[str, int] = {}
@@ -166,12 +170,19 @@ class Endings(RuleBasedStateMachine):
             assert budget is None or retried <= budget.allowed(len(THINGS))
 
 
-TestEndings = Endings.TestCase
-TestEndings.settings = settings(
-    max_examples=25,
-    stateful_step_count=25,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-)
 #: Finding the shortest story of a failure takes longer than any test that passes.
-TestEndings.pytestmark = pytest.mark.timeout(600)
+@pytest.mark.timeout(600)
+def test_endings_in_any_order(dialect: str, make_site: Callable[[Path], Site]) -> None:
+    class Here(Endings):
+        pass
+
+    Here.make_site = staticmethod(make_site)
+    run_state_machine_as_test(
+        Here,
+        settings=settings(
+            max_examples=25 if dialect == "sqlite" else 10,
+            stateful_step_count=25,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+        ),
+    )

@@ -108,9 +108,11 @@ def configs(rate: Any, stage: Any, schedule: Any) -> dict[str, Any]:
     schedule=schedules,
     minutes=st.lists(st.integers(0, 90), min_size=25, max_size=25),
 )
-def test_a_plan_without_failures_is_what_then_happens(count, rate, stage, schedule, minutes) -> None:
+def test_a_plan_without_failures_is_what_then_happens(  # noqa: PLR0917 - drawn
+    make_site, count, rate, stage, schedule, minutes
+) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        store = SyncStore(Path(folder) / "db", durable=False)
+        store = SyncStore(make_site(Path(folder)))
         takes = {f"t{number}": timedelta(minutes=minutes[number]) for number in range(count)}
         for number, name in enumerate(takes):
             zone = None if number % 6 == 5 else ZONES[number % 6]

@@ -3,11 +3,11 @@
 import json
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from lifecycle_reader import switch
+from sites import Site, SqliteFile
 from sqlalchemy import event
 from sync_store import AUTO, SyncStore, names
 
@@ -61,8 +61,8 @@ OWN = '{"who":"${thingjobs:thing:name}","v":"${thingjobs:value:v}"}'
 class Crowd(SyncStore):
     """A wide job, a job per ten things, a busy thing, groups, tokens; ``size`` of each."""
 
-    def __init__(self, path: Path, size: int) -> None:
-        super().__init__(path, durable=False)
+    def __init__(self, site: Site, size: int) -> None:
+        super().__init__(site)
         self.size = size
         many = list(names("t", size))
         self.group("all", *many)
@@ -258,22 +258,21 @@ def mark(store: Crowd, table: str, word: str) -> None:
 
 
 def sweep_later(connection, job: int) -> None:
-    connection.exec_driver_sql("UPDATE jobs SET sweep = 'CANCEL', status = 'CANCELED' WHERE id = ?", (job,))
+    connection.exec_driver_sql(f"UPDATE jobs SET sweep = 'CANCEL', status = 'CANCELED' WHERE id = {job}")
 
 
 def wait(connection, job: int) -> None:
     connection.exec_driver_sql(
-        "INSERT INTO waiting (job, thing) SELECT ?, id FROM things WHERE name NOT IN ('t1', 'busy')", (job,)
+        f"INSERT INTO waiting (job, thing) SELECT {job}, id FROM things WHERE name NOT IN ('t1', 'busy')"
     )
-    connection.exec_driver_sql(
-        "UPDATE jobs SET waiting = (SELECT count(*) FROM waiting) WHERE id = ?", (job,)
-    )
+    connection.exec_driver_sql(f"UPDATE jobs SET waiting = (SELECT count(*) FROM waiting) WHERE id = {job}")
 
 
 @pytest.fixture(scope="module")
 def crowds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Crowd, Crowd]]:
     folder = tmp_path_factory.mktemp("crowds")
-    pair = Crowd(folder / "small", SMALL), Crowd(folder / "large", LARGE)
+    small, large = (SqliteFile(folder / str(size), durable=False) for size in (SMALL, LARGE))
+    pair = Crowd(small, SMALL), Crowd(large, LARGE)
     yield pair
     for store in pair:
         store.close()

@@ -6,6 +6,7 @@ written down by triggers of the database, past all code that is under test.
 
 import json
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lifecycle_reader import ARNS, Reader, short, switch
-from lifecycle_truth import TRUTH
+from lifecycle_truth import TRUTHS
 from paced_jobs import paced
+from sites import Site
 from sync_store import SyncStore
 
 from domain.errors import JobsError
@@ -45,14 +47,14 @@ steps = st.one_of(
 class Story:
     """The store and its publisher; ``dies`` says whether it may be killed."""
 
-    def __init__(self, path: Path, *, dies: bool) -> None:
-        self.store = SyncStore(path, durable=False)
+    def __init__(self, site: Site, *, dies: bool) -> None:
+        self.store = SyncStore(site)
         self.reader = Reader(self.store)
         self.dies = dies
         self.jobs: list[str] = []
         self.published: dict[str, bytes] = {}
         self.said: list[str] = []
-        self.store.looker.executescript(TRUTH)
+        site.script(TRUTHS[site.name])
         switch(self.store)
 
     def create(self, names: list[str], retries: bool) -> None:  # noqa: FBT001 - drawn
@@ -105,8 +107,8 @@ class Story:
         switch(self.store, on=False)
         switch(self.store)
         # What was not published by then never is.
-        self.store.looker.execute(
-            "DELETE FROM truth WHERE id NOT IN (SELECT id FROM truth ORDER BY id LIMIT ?)", [len(self.said)]
+        self.store.site.script(
+            f"DELETE FROM truth WHERE id NOT IN (SELECT id FROM truth ORDER BY id LIMIT {len(self.said)})"
         )
 
     def truth(self) -> list[str]:
@@ -136,9 +138,13 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(story=st.lists(steps, min_size=10, max_size=60))
-def test_every_end_and_every_act_yields_its_event_in_order(story: list[tuple[Any, ...]], dies: bool) -> None:  # noqa: FBT001 - drawn
+def test_every_end_and_every_act_yields_its_event_in_order(
+    make_site: Callable[[Path], Site],
+    story: list[tuple[Any, ...]],
+    dies: bool,  # noqa: FBT001 - drawn
+) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        told = Story(Path(folder) / "db", dies=dies)
+        told = Story(make_site(Path(folder)), dies=dies)
         told.create(THINGS, retries=True)
         for name, *args in story:
             getattr(told, name)(*args)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sites import Site
 from sync_store import AUTO, SyncStore, names
 
 from domain.errors import InvalidRequest
@@ -42,8 +43,8 @@ LISTS: dict[str, tuple[Walk, tuple, Callable[[Any], str]]] = {
 }
 
 
-def filled_store(folder: Path) -> SyncStore:
-    store = SyncStore(folder / "filled", durable=False)
+def filled_store(site: Site) -> SyncStore:
+    store = SyncStore(site)
     store.group("everybody", "busy")
     store.create("wide", "busy", continuous=True)
     fill(store, 10, 20)
@@ -51,15 +52,17 @@ def filled_store(folder: Path) -> SyncStore:
 
 
 @pytest.fixture(scope="module")
-def read_only(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SyncStore]:
-    store = filled_store(tmp_path_factory.mktemp("pages"))
+def read_only(
+    make_site: Callable[[Path], Site], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SyncStore]:
+    store = filled_store(make_site(tmp_path_factory.mktemp("pages")))
     yield store
     store.close()
 
 
 @pytest.fixture
-def filled(tmp_path: Path) -> Iterator[SyncStore]:
-    store = filled_store(tmp_path)
+def filled(site: Site) -> Iterator[SyncStore]:
+    store = filled_store(site)
     yield store
     store.close()
 
@@ -164,8 +167,8 @@ def test_what_was_never_a_token_is_refused(store: SyncStore, token: str) -> None
         store.do(jobs.page, next_token=token)
 
 
-def test_a_token_of_another_installation_is_refused(read_only: SyncStore, tmp_path: Path) -> None:
-    other = SyncStore(tmp_path / "other")
+def test_a_token_of_another_installation_is_refused(read_only: SyncStore, site: Site) -> None:
+    other = SyncStore(site)
     for number in range(4):
         other.do(things.create, f"thing{number}", at=other.now)
     token = other.do(things.page, max_results=2).next_token

@@ -1,10 +1,10 @@
 """Policies, certificates, keys, tags: none is left to what comes next, and no list grows with the table."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
+from sites import SqliteFile
 from sync_store import AUTO, SyncStore
 from test_storage_growth import tried
 
@@ -31,10 +31,10 @@ def test_a_group_that_is_being_deleted_gets_no_policy_that_the_next_would_have(f
 class Papers(SyncStore):
     """``size`` of each: certificates, one thing's certificates, one certificate's things, policies, keys."""
 
-    def __init__(self, path: Path, size: int) -> None:
-        super().__init__(path, durable=False)
+    def __init__(self, site: SqliteFile, size: int) -> None:
+        super().__init__(site)
         self.group("all", *(f"t{number}" for number in range(size)), "busy")
-        self.vault = Vault(path.parent)
+        self.vault = Vault(site.folder)
         self.do(self._fill, size)
 
     def _fill(self, connection: Any, size: int) -> None:
@@ -114,7 +114,8 @@ WALKS: dict[str, Callable[[Papers], Any]] = {
 @pytest.fixture(scope="module")
 def crowds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Papers, Papers]]:
     folder = tmp_path_factory.mktemp("papers")
-    pair = Papers(folder / "few" / "db", SMALL), Papers(folder / "many" / "db", LARGE)
+    few, many = (SqliteFile(folder / str(size), durable=False) for size in (SMALL, LARGE))
+    pair = Papers(few, SMALL), Papers(many, LARGE)
     yield pair
     for store in pair:
         store.close()

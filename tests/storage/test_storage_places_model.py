@@ -1,12 +1,14 @@
 """Moves between groups against a model: a call does all that its lists name, or nothing (contract 1.3)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import count
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sites import Site
 from sync_store import SyncStore
 
 from domain.errors import Conflict
@@ -36,9 +38,11 @@ def after(held: frozenset[str], into: list[str], out_of: list[str]) -> frozenset
 
 
 @pytest.fixture(scope="module")
-def forest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SyncStore]:
+def forest(
+    make_site: Callable[[Path], Site], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SyncStore]:
     """Give one store for all examples; each has a thing of its own."""
-    store = SyncStore(tmp_path_factory.mktemp("forest") / "db", durable=False)
+    store = SyncStore(make_site(tmp_path_factory.mktemp("forest")))
     for name, parent in TREES.items():
         store.group(name, parent=parent)
     yield store

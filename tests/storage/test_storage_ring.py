@@ -1,5 +1,7 @@
 """The ring of answers: a repeat is answered as before and changes nothing (promises C2, F2, F3, F14)."""
 
+import json
+
 import pytest
 from sync_store import START, SyncStore
 
@@ -157,3 +159,15 @@ def test_a_token_may_be_anything_and_comes_back_as_it_was(token: object) -> None
     assert ring.find(replies, token, "e" * 24) is None
     assert ring.find(replies, "other", "d" * 24) is None
     assert ring.find(replies, token, "") is None
+
+
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
+def test_a_ring_of_an_earlier_version_is_kept_and_goes_on(separators: tuple[str, str]) -> None:
+    tokens = ["],[", "\n", "x\ny", {"\n": "\n[["}, "4", "5", "6", "7"]
+    old = json.dumps([[token, "d", 1000, 2, None] for token in tokens], separators=separators)
+    more = [ring.Entry("new", "d", START, 3, None), ring.Entry("]", "d", START, 4, None)]
+    replies = old
+    for count, entry in enumerate(more, 1):
+        replies = ring.remember(replies, entry)
+        assert [each[0] for each in json.loads(replies)] == [*tokens[count:], *("new", "]")[:count]]
+        assert ring.find(replies, entry.token, "d") == entry

@@ -7,6 +7,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sites import ON_SQLITE, SqliteFile
 from sqlalchemy import text
 from sync_store import SyncStore
 
@@ -42,6 +43,7 @@ def test_the_migrations_make_what_the_tables_say(store: SyncStore) -> None:
         assert compare_metadata(context, metadata) == []
 
 
+@ON_SQLITE
 def test_also_where_the_comparison_is_blind(tmp_path: Path, store: SyncStore) -> None:
     # Defaults, checks, partial indexes and tables without a row id: alembic does not compare them well.
     plain = sqlite.writer(tmp_path / "plain")
@@ -49,23 +51,25 @@ def test_also_where_the_comparison_is_blind(tmp_path: Path, store: SyncStore) ->
         metadata.create_all(connection)
     plain.dispose()
     for table in metadata.tables:
-        assert columns(store.path, table) == columns(tmp_path / "plain", table)
-    migrated = shape(store.path)
+        assert columns(store.site.file, table) == columns(tmp_path / "plain", table)
+    migrated = shape(store.site.file)
     assert len(migrated) > 20
     kinds = ("CREATE INDEX", "CREATE UNIQUE INDEX")
     assert [s for s in migrated if s.startswith(kinds)] == [
         s for s in shape(tmp_path / "plain") if s.startswith(kinds)
     ]
     for word in ("CHECK", "WITHOUT ROWID", "AUTOINCREMENT", "REFERENCES", "UNIQUE"):
-        counts = {path: sum(s.count(word) for s in shape(path)) for path in (store.path, tmp_path / "plain")}
+        files = (store.site.file, tmp_path / "plain")
+        counts = {path: sum(s.count(word) for s in shape(path)) for path in files}
         assert len(set(counts.values())) == 1, (word, counts)
 
 
+@ON_SQLITE
 def test_an_upgrade_of_what_is_new_changes_nothing(store: SyncStore) -> None:
-    before = shape(store.path), store.rows("SELECT * FROM meta")
+    before = shape(store.site.file), store.rows("SELECT * FROM meta")
     schema.upgrade(store.writer)
     store.reopen()
-    assert (shape(store.path), store.rows("SELECT * FROM meta")) == before
+    assert (shape(store.site.file), store.rows("SELECT * FROM meta")) == before
 
 
 def test_the_head_that_is_known_is_the_newest_of_the_migrations(store: SyncStore) -> None:
@@ -92,15 +96,16 @@ def test_only_a_database_at_the_head_is_spared_the_migrations(
 
 
 def test_a_database_of_the_first_version_is_brought_up_to_date_with_what_is_in_it(tmp_path: Path) -> None:
-    engine = sqlite.writer(tmp_path / "old")
+    (tmp_path / "old").mkdir()
+    engine = sqlite.writer(tmp_path / "old" / "thingjobs.sqlite3")
     with engine.begin() as connection:
         command.upgrade(schema.config(connection), "0001")
         connection.execute(text("INSERT INTO things (name, thing_id, created_at) VALUES ('kept', 'x', 1)"))
     engine.dispose()
-    old = SyncStore(tmp_path / "old")
+    old = SyncStore(SqliteFile(tmp_path / "old"))
     assert old.do(things.get, "kept").version == 1
-    new = SyncStore(tmp_path / "new")
-    assert shape(old.path) == shape(new.path)
+    new = SyncStore(SqliteFile(tmp_path / "new"))
+    assert shape(old.site.file) == shape(new.site.file)
     old.close()
     new.close()
 

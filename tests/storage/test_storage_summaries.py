@@ -3,10 +3,12 @@
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from paced_jobs import paced
+from sites import Site
 from sync_store import AUTO, SyncStore, names
 
 from domain.errors import AlreadyExists, InvalidRequest, LimitExceeded, NeedsForce, NotFound
@@ -19,9 +21,11 @@ NEW = NewJob(targets=("t",), target_selection=TargetSelection.SNAPSHOT, document
 
 
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SyncStore]:
+def filled(
+    make_site: Callable[[Path], Site], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SyncStore]:
     """Give a store with jobs of all kinds made in turns."""
-    store = SyncStore(tmp_path_factory.mktemp("summaries") / "db", durable=False)
+    store = SyncStore(make_site(tmp_path_factory.mktemp("summaries")))
     store.group("g", "a")
     store.group("h", "b")
     for number in range(4):

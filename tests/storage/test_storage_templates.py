@@ -1,6 +1,7 @@
 """Templates beyond what all operators say: tags, where a document came from, how many there may be."""
 
 import pytest
+from sqlalchemy import text
 from sync_store import SyncStore
 
 from domain.errors import InvalidRequest, LimitExceeded, NotFound
@@ -28,8 +29,9 @@ def test_a_template_keeps_where_its_document_came_from_and_its_packages(store: S
 def test_a_document_of_its_own_does_not_come_from_where_its_jobs_came_from(store: SyncStore) -> None:
     store.create("j", "t", document='{"job":1}')
     with store.writer.begin() as connection:
-        connection.exec_driver_sql(
-            "UPDATE jobs SET document_source = ?, package_versions = ?", (SOURCE, f'["{PACKAGE}"]')
+        connection.execute(
+            text("UPDATE jobs SET document_source = :source, package_versions = :packages"),
+            {"source": SOURCE, "packages": f'["{PACKAGE}"]'},
         )
     copied = template(store, document=None, from_job="j")
     assert (copied.document, copied.document_source) == ('{"job":1}', SOURCE)

@@ -1,8 +1,10 @@
 """The timeline of a job: what happened and who did it, in the order it happened, paged."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from sites import SqliteFile
 from sync_store import AUTO, SyncStore
 
 from domain.acts import Act
@@ -234,9 +236,10 @@ def test_acts_are_forgotten_in_pieces(store: SyncStore, monkeypatch: pytest.Monk
 @pytest.mark.parametrize("newest", [False, True])
 @pytest.mark.parametrize("thing", [None, "t1"])
 def test_a_page_is_found_by_an_index_and_never_sorts(
-    store: SyncStore, *, thing: str | None, newest: bool
+    tmp_path: Path, *, thing: str | None, newest: bool
 ) -> None:
-    """Page n costs what page 1 costs, however long the story is."""
+    """Page n costs what page 1 costs, however long the story is; what SQLite plans can be asked."""
+    store = SyncStore(SqliteFile(tmp_path))
     store.create("j", "t1")
     plans: list[str] = []
 
@@ -254,6 +257,7 @@ def test_a_page_is_found_by_an_index_and_never_sorts(
     store.do(explained, "j", *([] if thing is None else [thing]))
     assert len([plan for plan in plans if "INDEX ix_" in plan]) == 2, plans
     assert not any("SCAN" in plan or "TEMP B-TREE" in plan for plan in plans), plans
+    store.close()
 
 
 def test_a_transition_tells_its_versions_and_details(store: SyncStore) -> None:

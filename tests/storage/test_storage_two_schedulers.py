@@ -6,17 +6,17 @@ that has been asleep and acts on what it read long ago.
 
 import asyncio
 import random
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import closing, suppress
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 from engine import Engine
 from invariants import check
 from paced_jobs import abort, paced, retry, things
+from sites import Site
+from sqlalchemy import Connection
 
 from broker.scheduler import Scheduler
 from domain.errors import JobsError
@@ -32,20 +32,20 @@ THINGS = things(60)
 MINUTE = 60_000
 
 
-class File:
-    """The store's file as the invariants want to read it."""
+class Database:
+    """What is committed, as the invariants want to read it."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+    def __init__(self, site: Site) -> None:
+        self._engine = site.writer()
+        self.rows, self._stop_looking = site.looker()
 
-    def rows(self, statement: str) -> list[tuple]:
-        return self._connection.execute(statement).fetchall()
+    def do(self, verb: Callable[[Connection], Any]) -> Any:
+        with self._engine.begin() as connection:
+            return verb(connection)
 
-
-@contextmanager
-def looking(data: Path) -> Iterator[File]:
-    with closing(sqlite3.connect(data / "thingjobs.sqlite3", isolation_level=None)) as connection:
-        yield File(connection)
+    def close(self) -> None:
+        self._stop_looking()
+        self._engine.dispose()
 
 
 class Twins:
@@ -125,11 +125,11 @@ class Twins:
 
 
 @pytest.mark.parametrize("seed", range(4))
-async def test_two_schedulers_do_what_one_does(real_store: Store, tmp_path: Path, seed: int):
+async def test_two_schedulers_do_what_one_does(real_store: Store, real_site: Site, seed: int):
     twins = Twins(real_store, seed)
     await twins.prepare()
     await twins.live(30)
-    with looking(tmp_path / "data") as file:
+    with closing(Database(real_site)) as file:
         check(file)
         await twins.settle()
         check(file)
@@ -138,17 +138,17 @@ async def test_two_schedulers_do_what_one_does(real_store: Store, tmp_path: Path
         no_minute_had_too_many(file)
 
 
-def nobody_waits(file: File) -> None:
+def nobody_waits(file: Database) -> None:
     assert file.rows("SELECT job, thing FROM waiting") == []
     assert file.rows("SELECT id FROM jobs WHERE sweep <> '' OR look_at = 0") == []
 
 
-def every_target_had_its_turn(file: File) -> None:
+def every_target_had_its_turn(file: Database) -> None:
     executed = "FROM executions e JOIN jobs j ON j.id = e.job WHERE j.job_id = 'rated'"
     assert file.rows(f"SELECT count(*), count(DISTINCT e.thing) {executed}") == [(40, 40)]
 
 
-def no_minute_had_too_many(file: File) -> None:
+def no_minute_had_too_many(file: Database) -> None:
     """A minute begins with a release; what goes out within it is never more than the rate."""
     released: dict[str, list[int]] = {}
     for job, at in file.rows(

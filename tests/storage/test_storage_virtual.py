@@ -59,9 +59,9 @@ def rule(action: dict[str, str]) -> dict[str, Any]:
     failing=st.sampled_from([0, 10, 40]),
     days=st.sampled_from([3, 9]),
 )
-def test_whatever_is_asked_for_holds_at_every_moment(plans, dice, failing, days) -> None:
+def test_whatever_is_asked_for_holds_at_every_moment(make_site, plans, dice, failing, days) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        store = SyncStore(Path(folder) / "db", durable=False)
+        store = SyncStore(make_site(Path(folder)))
         store.now = BEFORE_DST
         Story(store, Random(dice), failing).tell([paced(*plan) for plan in plans], days)
         store.close()

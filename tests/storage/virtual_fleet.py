@@ -51,8 +51,8 @@ class VirtualFleet:
     def _begin(self) -> bool:
         """Each thing begins whatever it may see; what is hidden from it it cannot begin."""
         queued = self.store.rows(
-            "SELECT DISTINCT t.name FROM executions e JOIN things t ON t.id = e.thing "
-            "WHERE e.status = 'QUEUED' ORDER BY t.id"
+            "SELECT name FROM things "
+            "WHERE id IN (SELECT thing FROM executions WHERE status = 'QUEUED') ORDER BY id"
         )
         begun = False
         for (thing,) in queued:

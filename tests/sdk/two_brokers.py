@@ -11,6 +11,8 @@ from whole import whole
 
 from storage.authority import Authority
 
+BROKERS = ("embedded", "mosquitto")
+
 
 @asynccontextmanager
 async def open_site(broker: str, directory: Path, *things: str) -> AsyncIterator[Site]:

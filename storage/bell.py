@@ -1,0 +1,111 @@
+"""Wake-ups between processes by LISTEN and NOTIFY: a doorbell, no truth. Whoever misses one looks by itself.
+
+Rung after the commit, together for what was raised in a moment, never within the transaction: PostgreSQL
+lets transactions that notify commit only one after another. A process that dies in between has rung for
+nobody; that is what the slow looks of all listeners are for.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import closing, suppress
+from typing import Any, Final
+from uuid import uuid4
+
+import psycopg
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from storage.signals import Signal
+
+CHANNEL: Final = "thingjobs"
+#: Seconds: what is raised within one of them is told together; how often a listener looks whether to stop.
+_TOGETHER: Final = 0.005
+_STOP_EVERY: Final = 0.5
+_RETRY_EVERY: Final = 1.0
+
+_RING: Final = text("SELECT pg_notify(:channel, :payload)")
+
+
+class Bell:
+    """One per process. Behind PgBouncer in transaction mode nothing is heard, and the looks remain."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._name = uuid4().hex
+        self._raised: set[Signal] = set()
+        self._lock = threading.Lock()
+        self._some = threading.Event()
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._tell, name="store-bell", daemon=True)]
+        self._threads[0].start()
+
+    def ring(self, signals: frozenset[Signal]) -> None:
+        """Have other processes told of these soon; returns at once."""
+        with self._lock:
+            self._raised |= signals
+        self._some.set()
+
+    def listen(self, wake: Callable[[Signal], None]) -> None:
+        """Call ``wake`` for what other processes raise, and for everything after having been deaf."""
+        self._threads.append(
+            threading.Thread(target=self._hear, args=(wake,), name="store-listener", daemon=True)
+        )
+        self._threads[-1].start()
+
+    def close(self) -> None:
+        """Ring for what is left, stop listening."""
+        self._stop.set()
+        self._some.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _tell(self) -> None:
+        while not self._stop.wait(_TOGETHER):
+            self._some.wait()
+            self._tell_once()
+        self._tell_once()
+
+    def _tell_once(self) -> None:
+        self._some.clear()
+        with self._lock:
+            raised, self._raised = self._raised, set()
+        if raised:
+            payload = f"{self._name} {' '.join(sorted(raised))}"
+            # Whoever is not told looks by himself.
+            with suppress(SQLAlchemyError), self._engine.begin() as connection:
+                connection.execute(_RING, {"channel": CHANNEL, "payload": payload})
+
+    def _hear(self, wake: Callable[[Signal], None]) -> None:
+        was_deaf = False
+        while not self._stop.is_set():
+            with suppress(psycopg.Error, SQLAlchemyError):
+                self._hear_until_lost(wake, was_deaf=was_deaf)
+            was_deaf = True
+            self._stop.wait(_RETRY_EVERY)
+
+    def _hear_until_lost(self, wake: Callable[[Signal], None], *, was_deaf: bool) -> None:
+        pooled = self._engine.raw_connection()
+        # Out of the pool: listening is state of a session.
+        driver: Any = pooled.driver_connection
+        pooled.detach()
+        with closing(driver):
+            driver.rollback()
+            driver.isolation_level = None
+            driver.autocommit = True
+            driver.execute(f"LISTEN {CHANNEL}")
+            for signal in Signal if was_deaf else ():
+                wake(signal)
+            while not self._stop.is_set():
+                for heard in driver.notifies(timeout=_STOP_EVERY):
+                    self._pass_on(heard.payload, wake)
+
+    def _pass_on(self, payload: str, wake: Callable[[Signal], None]) -> None:
+        name, *words = payload.split(" ")
+        if name == self._name:
+            return
+        for word in words:
+            # A newer program may know more.
+            with suppress(ValueError):
+                wake(Signal(word))
