@@ -135,6 +135,8 @@ jobs = Table(
     Column("template_version", Integer),
     # Values of the document's parameters for every thing, as JSON.
     Column("parameters", Text, nullable=False, server_default="{}"),
+    # Up to which thing (key) the job has gone over what its targets cover; null: over all of it.
+    Column("latched_to", BigInteger),
     # When the clock must look at the job again; 0 is at once, null is never.
     Column("look_at", Millis),
     # What only the AWS dialect says: whose job it is (Greengrass), where its document came from, what that
