@@ -135,8 +135,10 @@ jobs = Table(
     Column("template_version", Integer),
     # Values of the document's parameters for every thing, as JSON.
     Column("parameters", Text, nullable=False, server_default="{}"),
-    # Up to which thing (key) the job has gone over what its targets cover; null: over all of it.
+    # Up to which thing (key) the job has gone over what its targets cover; null: over all of it. It goes over
+    # the targets from this position on.
     Column("latched_to", BigInteger),
+    Column("latched_from", Integer, nullable=False, server_default="0"),
     # When the clock must look at the job again; 0 is at once, null is never.
     Column("look_at", Millis),
     # What only the AWS dialect says: whose job it is (Greengrass), where its document came from, what that

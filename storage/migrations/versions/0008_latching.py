@@ -1,4 +1,4 @@
-"""Latching in pieces: up to which thing a job has gone over what its targets cover."""
+"""Latching in pieces: which of its targets a job goes over, and up to which thing it has."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,3 +11,4 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("jobs", sa.Column("latched_to", sa.BigInteger(), nullable=True))
+    op.add_column("jobs", sa.Column("latched_from", sa.Integer(), nullable=False, server_default="0"))
