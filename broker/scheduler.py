@@ -10,6 +10,7 @@ from typing import Final
 
 import structlog
 
+from broker.keeper import Keeper
 from domain.errors import Unavailable
 from storage import agenda, departures, dynamic, timers, turns
 from storage.policy import LENIENT, Policy
@@ -38,8 +39,10 @@ class Scheduler:
         clock: Callable[[], datetime],
         leap: Callable[[], timedelta | None] = lambda: None,
         policy: Policy = LENIENT,
+        keeper: Keeper | None = None,
     ) -> None:
         self._store = store
+        self._keeper = keeper
         self._policy = policy
         self._clock = clock
         self._leap = leap
@@ -102,6 +105,8 @@ class Scheduler:
         done += await self._see_out(at)
         for group in await self._store.read(dynamic.unbuilt):
             done += await self._store.write(dynamic.build_some, group, at=at)
+        if self._keeper is not None:
+            done += await self._keeper.look(at)
         self._next = await self._store.read(agenda.next_look)
         self.last_tick_at = at
         return done

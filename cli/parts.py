@@ -14,6 +14,7 @@ from api.app import ApiOptions
 from api.artifact_store import ArtifactStore
 from api.call import DispatcherLogin
 from broker.clock import Clock
+from broker.keeper import Keeper
 from broker.scheduler import Scheduler
 from cli import database
 from cli.artifact_parts import artifact_parts
@@ -29,6 +30,7 @@ from domain.registry import Registration
 from domain.topics import Topics
 from storage import timers
 from storage.authority import Authority
+from storage.history import Kept
 from storage.links import minter
 from storage.policy import Policy
 from storage.signals import Signal
@@ -106,7 +108,15 @@ def timekeeping_of(ground: Ground, *, but: Callable[[], bool] = lambda: False) -
 
 
 def scheduler_of(ground: Ground) -> Scheduler:
-    scheduler = Scheduler(ground.store, clock=ground.clock, leap=ground.clock.leap, policy=ground.policy)
+    days = ground.settings.history_days
+    kept = Kept() if days is None else Kept(timedelta(days=days))
+    scheduler = Scheduler(
+        ground.store,
+        clock=ground.clock,
+        leap=ground.clock.leap,
+        policy=ground.policy,
+        keeper=Keeper(ground.store, kept),
+    )
     ground.store.listen(Signal.AGENDA, scheduler.wake)
     return scheduler
 

@@ -115,6 +115,7 @@ class Settings(BaseSettings):
     data_plane_rate: Annotated[int, Field(ge=0, le=100_000)] = 0
     quarantine_after: Annotated[int, Field(ge=0, le=MOST_FAILURES)] = 0
     quarantine_minutes: Annotated[int, Field(ge=1, le=LONGEST_MINUTES)] = 60
+    history_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
 
     log_level: LogLevel = "info"
     log_format: LogFormat = "text"

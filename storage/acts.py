@@ -14,11 +14,11 @@ from storage.millis import to_millis
 from storage.signals import Signal, raise_after_commit
 
 # An act stands behind the last transition its job has had by then, whatever the clock says: that is its place
-# in the timeline, and it stays the same although the clock be set.
+# in the timeline, and it stays the same although the clock be set. Where none is left, behind the last act.
 _NOTE: Final = text(
     "INSERT INTO job_acts (at, job, event, act, thing, actor, comment, details) VALUES (:at, :job, "
-    "COALESCE((SELECT max(id) FROM execution_events WHERE job = :job), 0), :act, :thing, :actor, :comment, "
-    ":details)"
+    "COALESCE((SELECT max(id) FROM execution_events WHERE job = :job), "
+    "(SELECT max(event) FROM job_acts WHERE job = :job), 0), :act, :thing, :actor, :comment, :details)"
 )
 
 

@@ -92,6 +92,17 @@ def _strangers(connection: Connection) -> Iterator[dict[str, Any]]:
                 yield {"group": group, "thing": row.id, "is": "a member" if is_member else "none"}
 
 
+#: Up to which transition, and up to when, history is gone.
+_GONE: Final = "(SELECT position FROM positions WHERE name = 'history')"
+_GONE_AT: Final = "(SELECT at FROM positions WHERE name = 'history')"
+#: Whether it is a fault that ``told`` is the first transition there is: earlier ones may be gone, unless its
+#: execution was queued since.
+_UNEXPLAINED: Final = (
+    f"{_GONE} IS NULL OR EXISTS (SELECT 1 FROM executions e WHERE e.job = told.job AND e.thing = told.thing "
+    f"AND e.number = told.number AND e.queued_at > {_GONE_AT} "
+    "AND NOT EXISTS (SELECT 1 FROM execution_events b WHERE b.job = e.job AND b.thing = e.thing "
+    "AND b.number = e.number AND b.version = 1))"
+)
 #: One event per version: each begins where the one before ended, none after the end, none before its time.
 #: A number that was freed by deletion may be used again; its history begins anew.
 _GAPS: Final = (
@@ -101,14 +112,16 @@ _GAPS: Final = (
     f"lag(at) OVER w AS earlier FROM execution_events WHERE job IN {_STAYING} "
     "WINDOW w AS (PARTITION BY job, thing ORDER BY id)) AS told WHERE CASE WHEN version = 1 "
     "THEN from_status IS NOT NULL OR to_status <> 'QUEUED' "
-    "ELSE same IS NULL OR number <> same OR version <> before + 1 "
+    f"WHEN same IS NULL THEN from_status IS NULL OR {_UNEXPLAINED} "
+    "ELSE number <> same OR version <> before + 1 "
     f"OR from_status IS NULL OR from_status <> stood OR stood IN ({_words(TERMINAL)}) OR at < earlier END"
 )
 _LAST_EVENT: Final = (
     "SELECT e.job, e.thing, e.number, e.version, e.status, v.version AS event, v.to_status AS says "
     "FROM executions e LEFT JOIN execution_events v ON v.id = (SELECT max(l.id) FROM execution_events l "
     "WHERE l.job = e.job AND l.thing = e.thing AND l.number = e.number) "
-    f"WHERE e.job IN {_STAYING} AND (v.id IS NULL OR v.version <> e.version OR v.to_status <> e.status)"
+    f"WHERE e.job IN {_STAYING} AND (v.version <> e.version OR v.to_status <> e.status "
+    f"OR v.id IS NULL AND e.last_updated_at > COALESCE({_GONE_AT}, -1))"
 )
 _WAITING: Final = (
     "SELECT j.id AS job, j.waiting AS counted, COALESCE(f.n, 0) AS found FROM jobs j "
@@ -181,7 +194,8 @@ _ACT_ORDER: Final = (
     f"WHERE job IN {_STAYING}) AS told WHERE event < before"
 )
 _ACT_PLACE: Final = (
-    f"SELECT a.job, a.id AS act, a.event FROM job_acts a WHERE a.event <> 0 AND a.job IN {_STAYING} "
+    f"SELECT a.job, a.id AS act, a.event FROM job_acts a WHERE a.event > COALESCE({_GONE}, 0) "
+    f"AND a.job IN {_STAYING} "
     "AND NOT EXISTS (SELECT 1 FROM execution_events v WHERE v.id = a.event AND v.job = a.job)"
 )
 _NO_CREATION: Final = (

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Table, exists, select, text
 from sqlalchemy.exc import DBAPIError
 
 from domain.errors import Conflict, Unavailable
-from storage import postgres, schema, sqlite
+from storage import partitions, postgres, schema, sqlite
 from storage.snapshot import DATABASE
 from storage.tables import meta, metadata
 
@@ -67,6 +67,8 @@ def _copy_all(source: Connection, target: Connection, told: Callable[[Copied], N
             raise Conflict(f"there are {table.name} in the database already; it must be empty")
     # What its schema has made for itself: keys, for which those of the source come.
     target.execute(meta.delete())
+    # What was numbered there is to find its partition here.
+    partitions.provide(target, upto=_numbered(source).get("execution_events", 0))
     for table in tables:
         copied = _copy_table(source, target, table)
         found = _look_at(target, table)
@@ -121,9 +123,15 @@ class _Tally:
 
 def _go_on_numbering(source: Connection, target: Connection) -> None:
     """Give no number again that was given there, to rows that are gone either."""
-    for name, highest in source.exec_driver_sql("SELECT name, seq FROM sqlite_sequence"):
+    for name, highest in _numbered(source).items():
         if name in metadata.tables and highest:
             target.execute(
                 text("SELECT setval(pg_get_serial_sequence(:name, 'id'), :highest)"),
                 {"name": name, "highest": highest},
             )
+
+
+def _numbered(source: Connection) -> dict[str, int]:
+    """Return the highest number that was given in each table."""
+    numbered = source.exec_driver_sql("SELECT name, seq FROM sqlite_sequence")
+    return {row.name: row.seq for row in numbered}

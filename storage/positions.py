@@ -1,4 +1,4 @@
-"""How far lifecycle events are published: where a kind that is switched on begins, what is left when off.
+"""Places in the log of transitions: up to where events are published, and up to where the log is gone.
 
 The numbers of execution_events rise in the order of their commits: one transaction at a time writes them
 (``storage.locks.lock_log``).
@@ -13,6 +13,8 @@ from sqlalchemy import Connection, text
 from domain.event_kinds import EventKind
 
 _NAME: Final = "lifecycle"
+#: Up to which transition, and of which time, they are gone (``storage.history``).
+HISTORY: Final = "history"
 
 
 def position(connection: Connection) -> int:

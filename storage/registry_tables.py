@@ -55,12 +55,14 @@ event_configurations = Table(
     sqlite_with_rowid=False,
 )
 
-#: How far a publisher has come in what it publishes (ids of execution_events).
+#: Places in execution_events, by id: up to where its publisher has come, and up to where they are gone.
 positions = Table(
     "positions",
     metadata,
     Column("name", Text, primary_key=True),
     Column("position", BigInteger, nullable=False, server_default="0"),
+    # Of what is gone, when the latest was.
+    Column("at", Millis),
     sqlite_with_rowid=False,
 )
 

@@ -163,6 +163,13 @@ Index(
     postgresql_where=text("namespace_id IS NOT NULL"),
 )
 Index(
+    "ix_jobs_ended",
+    jobs.c.last_updated_at,
+    jobs.c.id,
+    sqlite_where=text("status IN ('COMPLETED', 'CANCELED')"),
+    postgresql_where=text("status IN ('COMPLETED', 'CANCELED')"),
+)
+Index(
     "ix_jobs_look_at",
     jobs.c.look_at,
     sqlite_where=text("look_at IS NOT NULL"),
@@ -263,7 +270,8 @@ Index(
     postgresql_where=text("deadline_at IS NOT NULL"),
 )
 
-#: One row per transition, never changed: the audit trail, the timeline, the feed's cursor.
+#: One row per transition, never changed: the audit trail, the timeline, the feed's cursor. On PostgreSQL in
+#: partitions by id (storage.partitions).
 execution_events = Table(
     "execution_events",
     metadata,

@@ -37,9 +37,15 @@ def columns(path: Path, table: str) -> list[tuple]:
     return sorted(tuple(row)[1:] for row in found)
 
 
+def is_no_partition(name: str | None, kind: str, _parents: object) -> bool:
+    """Tell whether a table is one of ours: partitions are made while servers run."""
+    return kind != "table" or not str(name).startswith("execution_events_")
+
+
 def test_the_migrations_make_what_the_tables_say(store: SyncStore) -> None:
     with store.writer.begin() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        opts = {"compare_type": True, "include_name": is_no_partition}
+        context = MigrationContext.configure(connection, opts=opts)
         assert compare_metadata(context, metadata) == []
 
 
