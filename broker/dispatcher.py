@@ -2,11 +2,16 @@
 
 One batch is in flight at a time; what arrives meanwhile is the next one (group commit). Requests are
 answered in the order they came, so the order of each thing's requests is kept.
+
+While a database that several processes share is out of reach nobody is answered: the batch waits for it,
+what comes behind it stays at the broker, whose window is full soon, and all of it is somebody else's if our
+duty ends meanwhile (docs/decisions/0008). A file of our own is not waited for: nobody else could answer.
 """
 
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
@@ -17,6 +22,7 @@ from typing import Final
 import structlog
 
 from broker import replies
+from broker.backoff import Backoff
 from broker.link import Received
 from domain.errors import InvalidRequest, JobsError, Throttled, Unavailable
 from domain.messages import Refused, Request, error_reply, parse_request
@@ -30,6 +36,8 @@ log = structlog.get_logger(__name__)
 
 BATCH: Final = 200
 MAX_WAITING: Final = 10_000
+#: For how many seconds a batch is tried that a store which is there cannot do; then each request alone.
+HOLD: Final = 30.0
 
 
 class Dispatcher:
@@ -42,6 +50,7 @@ class Dispatcher:
         *,
         clock: Callable[[], datetime],
         max_waiting: int = MAX_WAITING,
+        hold: float = HOLD,
         policy: Policy = LENIENT,
     ) -> None:
         self._store = store
@@ -56,9 +65,11 @@ class Dispatcher:
         self.left: Callable[[str], None] = _ignore
         self.heard: Callable[[Iterable[str]], None] = _ignore
         self._max_waiting = max_waiting
+        self._hold = hold
         self._term: Term | None = None
         self._inbox: deque[Received] = deque()
         self._arrived = asyncio.Event()
+        self._turn = asyncio.Lock()
         self._answered = asyncio.Event()
         self._answered.set()
 
@@ -99,22 +110,23 @@ class Dispatcher:
 
     async def answer_batch(self) -> int:
         """Answer up to ``BATCH`` waiting requests; return how many."""
-        batch = [self._inbox.popleft() for _ in range(min(BATCH, len(self._inbox)))]
-        if not self._inbox:
-            self._arrived.clear()
-        if batch:
-            self._answered.clear()
-            try:
-                await self._answer(batch)
-            finally:
-                self._answered.set()
+        async with self._turn:
+            batch = [self._inbox.popleft() for _ in range(min(BATCH, len(self._inbox)))]
+            if not self._inbox:
+                self._arrived.clear()
+            if batch:
+                self._answered.clear()
+                try:
+                    await self._answer(batch)
+                finally:
+                    self._answered.set()
         return len(batch)
 
     async def drain(self) -> None:
         """Return when every request received so far has been answered."""
-        while self._inbox:
-            await self.answer_batch()
-        await self._answered.wait()
+        # The first one that finds nothing has waited for every one before it.
+        while await self.answer_batch():
+            pass
 
     async def replied(self) -> None:
         """Return when the batch in flight, if any, has been answered: replies go before notifications."""
@@ -126,7 +138,7 @@ class Dispatcher:
         parsed = [(message, request) for message in batch if (request := self._parse(message)) is not None]
         self.heard([request.thing_name for _, request in parsed])
         try:
-            answers = await self._ask_store([request for _, request in parsed])
+            answers = await self._ask_store([request for _, request in parsed], hold=self._hold)
         except Deposed as error:
             log.warning("requests are left unacknowledged", requests=len(parsed), reason=str(error))
             return
@@ -169,24 +181,49 @@ class Dispatcher:
             log.exception("an answer could not be given", topic=message.topic)
         message.ack()
 
-    async def _ask_store(self, requests: Sequence[Request]) -> list[device.Answer]:
+    async def _ask_store(self, requests: Sequence[Request], *, hold: float) -> list[device.Answer]:
         """Return an answer per request; if a batch fails for no reason of ours, each is tried alone."""
         if not requests:
             return []
         try:
-            verb = leases.fenced(device.answer, self._term)
-            return await self._store.write(verb, requests, policy=self._policy, at=self._clock())
+            return await self._insist(requests, hold)
         except Deposed:
             raise
         except Unavailable as error:
-            log.warning("the store cannot serve", requests=len(requests), reason=str(error))
-            return [error] * len(requests)
+            if len(requests) == 1 or not self._store.is_shared:
+                log.warning("the store cannot serve", requests=len(requests), reason=str(error))
+                return [error] * len(requests)
         except Exception:
             if len(requests) == 1:
                 log.exception("a request failed", thing=requests[0].thing_name, job=requests[0].job_id)
                 return [JobsError("internal error")]
-            log.exception("a batch failed; its requests are tried one by one", requests=len(requests))
-            return [answer for request in requests for answer in await self._ask_store([request])]
+            log.exception("a batch failed", requests=len(requests))
+        log.warning("requests of a batch are tried one by one", requests=len(requests))
+        return [answer for request in requests for answer in await self._ask_store([request], hold=0)]
+
+    async def _insist(self, requests: Sequence[Request], hold: float) -> list[device.Answer]:
+        """Ask a store that is shared until it answers: what it has done already it says again.
+
+        Raises ``Unavailable`` if it is there and still could not do it for ``hold`` seconds.
+        """
+        loop, backoff = asyncio.get_running_loop(), Backoff(random.Random())  # noqa: S311 - apart, not secret
+        refusing_since: float | None = None
+        while True:
+            try:
+                # Made anew each time: another term may have begun.
+                verb = leases.fenced(device.answer, self._term)
+                return await self._store.write(verb, requests, policy=self._policy, at=self._clock())
+            except Deposed:
+                raise
+            except Unavailable as error:
+                if not self._store.is_shared:
+                    raise
+                now = loop.time()
+                refusing_since = (refusing_since or now) if self._store.ready else None
+                if refusing_since is not None and now - refusing_since >= hold:
+                    raise
+                log.warning("requests wait for the store", requests=len(requests), reason=str(error))
+            await asyncio.sleep(backoff.after(0))
 
 
 def _digest(payload: bytes) -> str:
