@@ -13,6 +13,7 @@ from tempfile import mkdtemp
 
 import psycopg
 from alembic import command
+from emptied import empty, shape
 
 from storage import postgres, schema
 
@@ -20,6 +21,8 @@ HINT = "sudo apt-get install postgresql"
 #: PostgreSQL refuses to run as root; Debian's package has made this user for it.
 USER = "postgres"
 TEMPLATE = "migrated"
+#: Settings of a server whose databases live for the length of a test.
+FORGETFUL = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "autovacuum": "off"}
 
 
 def binaries() -> Path | None:
@@ -43,9 +46,11 @@ def free_port() -> int:
 class PostgresServer:
     """One cluster. ``durable``: as in production; else it forgets what a power cut would lose."""
 
-    def __init__(self, *, durable: bool = False, settings: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, *, durable: bool = False, settings: dict[str, str] | None = None, parent: Path | None = None
+    ) -> None:
         assert BINARIES is not None
-        self.folder = Path(mkdtemp(prefix="pg-"))
+        self.folder = Path(mkdtemp(prefix="pg-", dir=parent))
         self.port = free_port()
         self._settings = {
             "listen_addresses": "127.0.0.1",
@@ -53,11 +58,12 @@ class PostgresServer:
             "port": str(self.port),
             "max_connections": "100",
             "shared_buffers": "64MB",
-            **({} if durable else {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}),
+            **({} if durable else FORGETFUL),
             **(settings or {}),
         }
         self._numbers = count(1)
-        self._has_template = False
+        self._shape: str | None = None
+        self._spare: list[str] = []
         self.process: subprocess.Popen[bytes] | None = None
         if os.geteuid() == 0:
             shutil.chown(self.folder, USER, USER)
@@ -126,25 +132,37 @@ class PostgresServer:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
 
     def new_database(self, *, template: str | None = TEMPLATE) -> str:
-        """Make a database, with today's tables unless ``template`` is None; return its name."""
+        """Give a database, with today's tables unless ``template`` is None; return its name."""
         if template == TEMPLATE:
             self._make_template()
         name = f"t{next(self._numbers)}"
-        self.admin(f"CREATE DATABASE {name} TEMPLATE {template or 'template0'} STRATEGY file_copy")
+        if template == TEMPLATE and self._spare:
+            self.admin(f"ALTER DATABASE {self._spare.pop()} RENAME TO {name}")
+        else:
+            self.admin(f"CREATE DATABASE {name} TEMPLATE {template or 'template0'} STRATEGY file_copy")
         return name
 
     def drop(self, name: str) -> None:
-        self.admin(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        """Let a database go. Emptied it serves the next test, by another name: who still has this one fails."""
+        if self._shape is not None and self._has(name) and empty(self.url(name), self._shape):
+            self._spare.append(f"spare{next(self._numbers)}")
+            self.admin(f"ALTER DATABASE {name} RENAME TO {self._spare[-1]}")
+        else:
+            self.admin(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    def _has(self, name: str) -> bool:
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            return bool(connection.execute("SELECT FROM pg_database WHERE datname = %s", (name,)).rowcount)
 
     def admin(self, statement: str) -> None:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(statement)
 
     def _make_template(self) -> None:
-        if not self._has_template:
-            self._has_template = True
+        if self._shape is None:
             self.admin(f"CREATE DATABASE {TEMPLATE} TEMPLATE template0")
             engine = postgres.writer(self.url(TEMPLATE))
             with engine.begin() as connection:
                 command.upgrade(schema.config(connection), "head")
             engine.dispose()
+            self._shape = shape(self.url(TEMPLATE))
