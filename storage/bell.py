@@ -14,7 +14,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 import psycopg
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from storage.signals import Signal
@@ -25,7 +25,7 @@ _TOGETHER: Final = 0.005
 _STOP_EVERY: Final = 0.5
 _RETRY_EVERY: Final = 1.0
 
-_RING: Final = text("SELECT pg_notify(:channel, :payload)")
+_RING: Final = "SELECT pg_notify(%(channel)s, %(payload)s)"
 
 
 class Bell:
@@ -74,8 +74,10 @@ class Bell:
         if raised:
             payload = f"{self._name} {' '.join(sorted(raised))}"
             # Whoever is not told looks by himself.
-            with suppress(SQLAlchemyError), self._engine.begin() as connection:
-                connection.execute(_RING, {"channel": CHANNEL, "payload": payload})
+            with suppress(SQLAlchemyError, psycopg.Error), self._engine.connect() as connection:
+                # A statement alone: what begins and ends a transaction would be two more journeys.
+                driver: Any = connection.connection.driver_connection
+                driver.execute(_RING, {"channel": CHANNEL, "payload": payload})
 
     def _hear(self, wake: Callable[[Signal], None]) -> None:
         was_deaf = False

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
 import psycopg
-from sqlalchemy import Connection, Engine, create_engine, make_url, text
+from sqlalchemy import Connection, Engine, RootTransaction, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import QueuePool
 
@@ -52,21 +52,16 @@ _CONNECT: Final[Mapping[str, Any]] = {
     "prepare_threshold": None,
 }
 
-#: The limits hold from the next statement on, the first one for the gate that follows it already.
-_BEGIN: Final = (
-    "SELECT set_config('lock_timeout', :lock, true), set_config('statement_timeout', :statement, true), "
-    "set_config('idle_in_transaction_session_timeout', :idle, true), "
-    "pg_advisory_xact_lock{kind}(:gate)"
-)
-_BEGIN_ALONE: Final = text(_BEGIN.format(kind=""))
-_BEGIN_BESIDE: Final = text(_BEGIN.format(kind="_shared"))
+#: Milliseconds, for one transaction. They hold from the next statement on, the first one for the gate.
 _LIMITS: Final = {
-    "lock": str(LOCK_TIMEOUT_MS),
-    "statement": str(STATEMENT_TIMEOUT_MS),
-    "idle": str(IDLE_TIMEOUT_MS),
-    "gate": GATE,
+    "lock_timeout": LOCK_TIMEOUT_MS,
+    "statement_timeout": STATEMENT_TIMEOUT_MS,
+    "idle_in_transaction_session_timeout": IDLE_TIMEOUT_MS,
 }
-_BEGIN_READ: Final = text("SELECT set_config('statement_timeout', :statement, true)")
+_GATE: Final = {
+    True: f"SELECT pg_advisory_xact_lock({GATE})",
+    False: f"SELECT pg_advisory_xact_lock_shared({GATE})",
+}
 
 _SERIALIZATION: Final = "40001"
 _DEADLOCK: Final = "40P01"
@@ -108,12 +103,21 @@ def engine(url: str, *, connections: int, isolation: str, read_only: bool = Fals
         poolclass=QueuePool,
         pool_size=connections,
         max_overflow=0,
-        isolation_level=isolation,
+        # The driver would begin transactions with a journey of its own.
+        isolation_level="AUTOCOMMIT",
         connect_args=dict(_CONNECT),
         # It would look that type up on every new connection.
         use_native_hstore=False,
     )
-    return made.execution_options(postgresql_readonly=True) if read_only else made
+    begin = f"BEGIN ISOLATION LEVEL {isolation} {'READ ONLY' if read_only else 'READ WRITE'}"
+
+    @event.listens_for(made, "begin")
+    def _begin(connection: Connection) -> None:
+        more = connection.get_execution_options().get("begins", "")
+        # Without parameters it may be several statements, which are one journey.
+        connection.exec_driver_sql(f"{begin}; {more}", execution_options={"no_parameters": True})
+
+    return made
 
 
 def writer(url: str) -> Engine:
@@ -201,14 +205,12 @@ class Server:
 
     def transact(self, work: Callable[[Connection], T], *, alone: bool) -> tuple[T, frozenset[Signal]]:
         """Run ``work``, again if others were in the way, and once more if the connection had gone stale."""
-        begin = _BEGIN_ALONE if alone else _BEGIN_BESIDE
         for attempt in range(1, ATTEMPTS + 1):
             committing = False
             try:
                 with self._on(self._writer) as connection:
                     take(connection)
-                    with connection.begin() as transaction:
-                        connection.execute(begin, _LIMITS)
+                    with _begun(connection, *_LIMITS, then=_GATE[alone]) as transaction:
                         value = work(connection)
                         signals = take(connection)
                         committing = True
@@ -235,8 +237,7 @@ class Server:
             return self._look(work)
 
     def _look(self, work: Callable[[Connection], T]) -> T:
-        with self._on(self._readers) as connection, connection.begin():
-            connection.execute(_BEGIN_READ, {"statement": _LIMITS["statement"]})
+        with self._on(self._readers) as connection, _begun(connection, "statement_timeout"):
             return work(connection)
 
     @contextmanager
@@ -262,6 +263,12 @@ class Server:
         self._overseer.close()
         self._readers.dispose()
         self._writer.dispose()
+
+
+def _begun(connection: Connection, *limits: str, then: str = "") -> RootTransaction:
+    """Begin a transaction with these limits, all in one journey."""
+    begins = "".join(f"SET LOCAL {limit} = {_LIMITS[limit]}; " for limit in limits) + then
+    return connection.execution_options(begins=begins).begin()
 
 
 def _may_go_again(error: DBAPIError, attempt: int) -> bool:

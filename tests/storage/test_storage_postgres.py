@@ -136,13 +136,13 @@ async def test_a_verb_runs_alone_unless_it_may_run_beside_others(store: Store, o
 async def test_a_lock_that_is_not_given_and_a_statement_that_does_not_end_are_given_up(
     store: Store, site: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(postgres._LIMITS, "lock", "50")
+    monkeypatch.setitem(postgres._LIMITS, "lock_timeout", 50)
     with psycopg.connect(site.url) as connection:
         connection.execute("LOCK TABLE things")
         with pytest.raises(Unavailable, match="locked by other writers"):
             await store.write(insert, "a")
     await store.write(insert, "a")
-    monkeypatch.setitem(postgres._LIMITS, "statement", "50")
+    monkeypatch.setitem(postgres._LIMITS, "statement_timeout", 50)
     with pytest.raises(Unavailable, match="took too long"):
         await store.write(lambda c: c.execute(text("SELECT pg_sleep(60)")))
     with pytest.raises(Unavailable, match="took too long"):
@@ -183,7 +183,7 @@ async def test_who_works_for_long_is_not_taken_for_one_whose_server_has_gone(
 async def test_a_process_that_stands_still_in_a_transaction_does_not_hold_up_the_others(
     store: Store, other: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(postgres._LIMITS, "idle", "100")
+    monkeypatch.setitem(postgres._LIMITS, "idle_in_transaction_session_timeout", 100)
     entered, go_on = threading.Event(), threading.Event()
 
     def stand_still(connection: Connection) -> None:
