@@ -10,19 +10,22 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from broker.wire import Wire
 
-PROTOCOL: Final = MQTTProtocolVersion.MQTTv311
+V311: Final = MQTTProtocolVersion.MQTTv311
+V5: Final = MQTTProtocolVersion.MQTTv5
 
 
 class WireClient(Client):
     """paho on a socket that is connected already: its own connecting would block the event loop."""
 
-    def __init__(self, wire: Wire, client_id: str, *, is_forgotten: bool) -> None:
-        """``is_forgotten``: the broker keeps nothing of us when the connection ends."""
+    def __init__(
+        self, wire: Wire, client_id: str, *, version: MQTTProtocolVersion, is_forgotten: bool
+    ) -> None:
+        """``is_forgotten``: the broker keeps nothing of us afterwards; in MQTT 5 the properties say it."""
         super().__init__(
             CallbackAPIVersion.VERSION2,
             client_id,
-            clean_session=is_forgotten,
-            protocol=PROTOCOL,
+            clean_session=None if version == V5 else is_forgotten,
+            protocol=version,
             reconnect_on_failure=False,
             manual_ack=True,
         )

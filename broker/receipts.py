@@ -52,6 +52,13 @@ class Receipts:
         if self._quiet is not None and not self._owed:
             self._end_quietly()
 
+    def fail(self, number: int, error: LinkDown) -> None:
+        """End the wait for a message that the broker has refused."""
+        waiter = self._owed.get(number)
+        if waiter is not None and not waiter.done():
+            waiter.set_exception(error)
+        self.settle(number)
+
     def lose(self, reason: str) -> None:
         """End every wait, now and later: this connection will acknowledge nothing more."""
         self._lost = f"the connection to the broker was lost: {reason}"

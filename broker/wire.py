@@ -23,6 +23,8 @@ class Wire:
         self._outbox = bytearray()
         self._ended = False
         self._closed = False
+        #: Why the connection ended, where that is known here.
+        self.trouble: str | None = None
 
     @property
     def readable(self) -> bool:
@@ -31,30 +33,40 @@ class Wire:
 
     def fill(self) -> None:
         """Take what the kernel has, one chunk at most, so that a flood cannot hold the event loop."""
+        self._keep(*self._receive())
+
+    def _receive(self) -> tuple[bytes, bool]:
+        """Return what came, and whether the peer is gone."""
         try:
             data = self._sock.recv(CHUNK)
         except (BlockingIOError, InterruptedError):
-            return
+            return b"", False
         except OSError:
-            data = b""
-        self._ended = not data
+            return b"", True
+        return data, not data
+
+    def _keep(self, data: bytes, ended: bool) -> None:  # noqa: FBT001 - the two go together
+        self._ended = ended
         self._inbox = self._inbox[self._taken :] + data
         self._taken = 0
 
     def flush(self) -> bool:
         """Give the kernel what was sent; return whether all of it went."""
-        if not self._outbox or self._closed:
+        return self._give_away(self._outbox)
+
+    def _give_away(self, buffer: bytearray) -> bool:
+        if not buffer or self._closed:
             return True
         try:
-            sent = self._sock.send(self._outbox)
+            sent = self._sock.send(buffer)
         except (BlockingIOError, InterruptedError):
             return False
         except OSError:
             self._ended = True
-            self._outbox.clear()
+            buffer.clear()
             return True
-        del self._outbox[:sent]
-        return not self._outbox
+        del buffer[:sent]
+        return not buffer
 
     def take(self) -> bytes:
         """Return what was filled in and not read yet, so that it can be looked at first."""
@@ -89,7 +101,7 @@ class Wire:
         """Do nothing: the socket under this never blocks."""
 
 
-async def dial(host: str, port: int) -> Wire:
+async def connect(host: str, port: int) -> socket.socket:
     """Connect to the first address that answers, without ever blocking the loop. Raises ``OSError``."""
     loop = asyncio.get_running_loop()
     failure = OSError(f"{host} has no address")
@@ -107,5 +119,5 @@ async def dial(host: str, port: int) -> Wire:
             sock.close()
             raise
         else:
-            return Wire(sock)
+            return sock
     raise failure

@@ -8,6 +8,8 @@ from domain.topics import Topics
 
 MAX_TOPIC_BYTES: Final = 256
 _WILDCARDS: Final = frozenset("+#")
+#: Below a thing's ``jobs/``, of a topic that a device chooses for its answers.
+_LEAST_LEVELS: Final = 3
 _MONITOR: Final = "key/"
 #: Where AWS takes what goes to its rules and to no subscriber.
 _RULES: Final = "$aws/rules/"
@@ -31,6 +33,16 @@ def may_publish(topics: Topics, thing_name: str, topic: str) -> bool:
             return True
         case _:
             return False
+
+
+def may_be_answered(topics: Topics, thing_name: str, topic: str) -> bool:
+    """Return whether the answer to a request of the thing may go to this topic of its choice (MQTT 5).
+
+    It lies at least three levels below the thing's ``jobs/``: requests and notifications have fewer, so that
+    none can be made of an answer, and a broker's rights can say it in one line.
+    """
+    found = topics.segments(topic) if _is_plain(topic) and not _WILDCARDS & set(topic) else None
+    return found is not None and found[0] == thing_name and len(found[1]) >= _LEAST_LEVELS
 
 
 def goes_unheard(topics: Topics, name: str, topic: str) -> bool:

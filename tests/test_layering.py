@@ -26,7 +26,7 @@ DOORS = {
     # pydantic refuses typing.TypedDict before Python 3.12.
     "typing_extensions": ("domain/", "storage/", "agent/", "broker/", "api/", "cli/"),
     "amqtt": ("broker/embedded/",),
-    "paho": ("broker/mqtt.py", "broker/mqtt_client.py", "agent/link.py"),
+    "paho": ("broker/mqtt.py", "broker/mqtt_client.py", "broker/conversation", "agent/link.py"),
     "sqlalchemy": ("storage/",),
     "alembic": ("storage/",),
     "psycopg": ("storage/",),

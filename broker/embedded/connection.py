@@ -21,6 +21,7 @@ from broker.embedded.frames import (
     SUBSCRIBE,
     UNSUBSCRIBE,
     Frame,
+    Properties,
     ProtocolError,
 )
 from broker.embedded.hot import Publish
@@ -31,11 +32,19 @@ from broker.embedded.packets import Connect, Will
 from broker.embedded.reasons import REFUSED, Reason
 from broker.embedded.session import Message, Overflow, Session
 from broker.link import Received
+from broker.response import Wish, wish
 from domain.permissions import goes_unheard, may_publish, may_subscribe
 from domain.topics import Topics
 
 log = structlog.get_logger(__name__)
 
+#: What the code of a refused CONNECT does not say by itself.
+_WHY: Final = {
+    Refusal.CLIENT_ID: "the client id must be the thing's name, or that, a colon and anything",
+    Refusal.UNAVAILABLE: "nobody can be looked up now; try again",
+    Refusal.NOT_AUTHORIZED: "its right to be here has ended, or its will is no request of its own",
+    Refusal.METHOD: "enhanced authentication is not offered here",
+}
 #: Stands for every topic that nobody listens to.
 _NOWHERE: Final = ""
 
@@ -101,13 +110,13 @@ class Connection(Line):
         self.pace()
 
     def refuse(self, refusal: Refusal) -> None:
-        given = v5.Given(packet_size=self.limits.packet)
+        given = v5.Given(packet_size=self.limits.packet, reason=_WHY.get(refusal))
         self.write(self.dialect.connack(refusal, session_present=False, given=given))
         shown = "" if self.certificate_id is None else f", with the certificate {self.certificate_id}"
         self.end(f"CONNECT refused: {refusal.name}{shown}")
 
     def deliver(self, message: Message, packet_id: int | None, *, dup: bool) -> None:
-        packet = self.dialect.publish(message.topic, message.payload, message.qos, packet_id, dup=dup)
+        packet = self.dialect.publish(message, packet_id, dup=dup)
         if packet:
             self.write(packet)
         elif packet_id is not None and self.session is not None:
@@ -133,8 +142,8 @@ class Connection(Line):
         self._intake.drop()
         self._house.leave(self)
 
-    def farewell(self, code: Reason) -> bytes:
-        return b"" if self.session is None else self.dialect.disconnect(code)
+    def farewell(self, code: Reason, reason: str) -> bytes:
+        return b"" if self.session is None else self.dialect.disconnect(code, reason)
 
     def handle(self, frame: Frame) -> None:
         if self.session is None:
@@ -190,9 +199,10 @@ class Connection(Line):
         if len(packet.filters) > self.limits.filters_per_subscribe:
             raise ProtocolError(f"{len(packet.filters)} filters in one SUBSCRIBE", Reason.QUOTA)
         codes = [self._grant(session, topic_filter, qos) for topic_filter, qos in packet.filters]
-        self.write(self.dialect.suback(packet.packet_id, codes))
-        answered = zip(packet.filters, codes, strict=True)
-        self._house.subscribed(session, [each for (each, _), code in answered if code < REFUSED])
+        answered = [(each, code) for (each, _), code in zip(packet.filters, codes, strict=True)]
+        why = "; ".join(f"{each[:256]}: {Reason(code).name}" for each, code in answered if code >= REFUSED)
+        self.write(self.dialect.suback(packet.packet_id, codes, why))
+        self._house.subscribed(session, [each for each, code in answered if code < REFUSED])
 
     def _grant(self, session: Session, topic_filter: str, qos: int) -> int:
         """Return the QoS, or the reason why not."""
@@ -241,17 +251,24 @@ class Connection(Line):
         if publish.topic == _NOWHERE:
             self._intake.done(publish.packet_id)
             return
-        answer = partial(self._answer, publish.qos)
+        wanted = None if publish.properties is None else self._wish(publish.properties)
+        answer = partial(self._answer, publish.qos, wanted)
         self._house.receive(
             Received(publish.topic, publish.payload, answer, partial(self._done, publish.packet_id))
         )
 
-    def _answer(self, qos: int, topic: str, payload: bytes) -> None:
+    def _wish(self, found: Properties) -> Wish | None:
+        return None if self.session is None else wish(self._house.topics, self.session.thing_name, found)
+
+    def _answer(self, qos: int, wanted: Wish | None, topic: str, payload: bytes) -> None:
         session = self.session
         if session is None or session.wire is not self or not self.open:
             return
+        correlation = None
+        if wanted is not None:
+            topic, correlation = wanted.topic or topic, wanted.correlation
         granted = session.granted(topic)
-        self.put(Message(topic, payload, qos if granted is None else granted))
+        self.put(Message(topic, payload, qos if granted is None else granted, correlation=correlation))
 
     def put(self, message: Message) -> None:
         """Send a message to this client; one that takes none is disconnected."""

@@ -10,6 +10,8 @@ from broker.embedded import hot, packets, v5
 from broker.embedded.frames import Frame, ProtocolError
 from broker.embedded.packets import Connect
 from broker.embedded.reasons import REFUSED
+from broker.embedded.session import Message
+from broker.response import answering
 
 _MQTT: Final = b"\x00\x04MQTT"
 _NO_PROPERTIES: Final = b"\x00"
@@ -27,10 +29,10 @@ class Dialect(Protocol):
     def expiry(self, connect: Connect) -> float: ...
     def farewell(self, frame: Frame) -> tuple[bool, int | None]: ...
     def connack(self, code: int, *, session_present: bool, given: v5.Given) -> bytes: ...
-    def publish(self, topic: str, payload: bytes, qos: int, packet_id: int | None, *, dup: bool) -> bytes: ...
-    def suback(self, packet_id: int, codes: Sequence[int]) -> bytes: ...
+    def publish(self, message: Message, packet_id: int | None, *, dup: bool) -> bytes: ...
+    def suback(self, packet_id: int, codes: Sequence[int], why: str) -> bytes: ...
     def unsuback(self, packet_id: int, filters: int) -> bytes: ...
-    def disconnect(self, reason: int) -> bytes: ...
+    def disconnect(self, reason: int, why: str) -> bytes: ...
 
 
 class _V4:
@@ -54,18 +56,19 @@ class _V4:
         del given
         return packets.encode_connack(code, session_present=session_present)
 
-    def publish(self, topic: str, payload: bytes, qos: int, packet_id: int | None, *, dup: bool) -> bytes:
-        return hot.encode_publish(topic, payload, qos, packet_id, dup=dup)
+    def publish(self, message: Message, packet_id: int | None, *, dup: bool) -> bytes:
+        return hot.encode_publish(message.topic, message.payload, message.qos, packet_id, dup=dup)
 
-    def suback(self, packet_id: int, codes: Sequence[int]) -> bytes:
+    def suback(self, packet_id: int, codes: Sequence[int], why: str) -> bytes:
+        del why
         return packets.encode_suback(packet_id, [min(code, REFUSED) for code in codes])
 
     def unsuback(self, packet_id: int, filters: int) -> bytes:
         del filters
         return packets.encode_unsuback(packet_id)
 
-    def disconnect(self, reason: int) -> bytes:
-        del reason
+    def disconnect(self, reason: int, why: str) -> bytes:
+        del reason, why
         return b""
 
 
@@ -90,19 +93,21 @@ class _V5:
     def connack(self, code: int, *, session_present: bool, given: v5.Given) -> bytes:
         return v5.dress_connack(code, session_present=session_present, given=given)
 
-    def publish(self, topic: str, payload: bytes, qos: int, packet_id: int | None, *, dup: bool) -> bytes:
+    def publish(self, message: Message, packet_id: int | None, *, dup: bool) -> bytes:
         """Return nothing where the client refuses packets of this size (MQTT-3.1.2-24)."""
-        packet = hot.encode_publish(topic, payload, qos, packet_id, dup=dup, properties=_NO_PROPERTIES)
+        topic, payload, qos, *_, correlation = message
+        told = _NO_PROPERTIES if correlation is None else answering(correlation)
+        packet = hot.encode_publish(topic, payload, qos, packet_id, dup=dup, properties=told)
         return packet if len(packet) <= self.terms.packet_size else b""
 
-    def suback(self, packet_id: int, codes: Sequence[int]) -> bytes:
-        return v5.dress_suback(packet_id, codes)
+    def suback(self, packet_id: int, codes: Sequence[int], why: str) -> bytes:
+        return v5.dress_suback(packet_id, codes, why, self.terms)
 
     def unsuback(self, packet_id: int, filters: int) -> bytes:
         return v5.dress_unsuback(packet_id, filters)
 
-    def disconnect(self, reason: int) -> bytes:
-        return v5.disconnect(reason)
+    def disconnect(self, reason: int, why: str) -> bytes:
+        return v5.disconnect(reason, why, self.terms)
 
 
 V4: Dialect = _V4()

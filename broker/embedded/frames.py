@@ -29,12 +29,20 @@ class ProtocolError(Exception):
         self.reason = reason
 
 
+#: Properties of MQTT 5 by their numbers: those that are numbers, and those made of bytes.
+Properties = dict[int, int | bytes]
+
+
 class Frame(NamedTuple):
-    """One packet: its type, the four flag bits, and everything after the fixed header."""
+    """One packet: its type, the four flag bits, and everything after the fixed header.
+
+    ``properties`` are those a PUBLISH of MQTT 5 had before it was translated.
+    """
 
     kind: int
     flags: int
     body: bytes
+    properties: Properties | None = None
 
     def encode(self) -> bytes:
         return bytes([self.kind << 4 | self.flags]) + encode_length(len(self.body)) + self.body

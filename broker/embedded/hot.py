@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from broker.embedded.frames import PUBACK, PUBLISH, Frame, ProtocolError, encode_length
+from broker.embedded.frames import PUBACK, PUBLISH, Frame, Properties, ProtocolError, encode_length
 from broker.embedded.reasons import Reason
 
 _DUP: Final = 0x08
@@ -21,11 +21,21 @@ class Publish(NamedTuple):
     retain: bool
     dup: bool
     packet_id: int | None
+    properties: Properties | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes that it keeps while it waits; the topic is short."""
+        if self.properties is None:
+            return len(self.payload)
+        return len(self.payload) + sum(
+            len(each) for each in self.properties.values() if isinstance(each, bytes)
+        )
 
 
 def publish(frame: Frame) -> Publish:
     """Raises ``ProtocolError``, as ``puback`` does."""
-    _, flags, body = frame
+    _, flags, body, properties = frame
     topic_ends = 2 + int.from_bytes(body[:2])
     qos = flags >> 1 & 3
     starts = topic_ends + 2 if qos else topic_ends
@@ -36,7 +46,9 @@ def publish(frame: Frame) -> Publish:
     except UnicodeDecodeError:
         raise ProtocolError("PUBLISH to a topic that is not UTF-8", Reason.MALFORMED) from None
     packet_id = _checked(body[topic_ends:starts]) if qos else None
-    return Publish(topic, body[starts:], qos, bool(flags & _RETAIN), bool(flags & _DUP), packet_id)
+    return Publish(
+        topic, body[starts:], qos, bool(flags & _RETAIN), bool(flags & _DUP), packet_id, properties
+    )
 
 
 def puback(frame: Frame) -> int:

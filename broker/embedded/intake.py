@@ -59,7 +59,7 @@ class Intake:
                 raise ProtocolError(f"packet id {publish.packet_id} is in use")
             self._open[publish.packet_id] = False
         self._held.append(publish)
-        self._held_bytes += len(publish.payload)
+        self._held_bytes += publish.size
         self.release()
         if self._is_over(_TOO_MUCH):
             raise ProtocolError("sends requests and takes no answers", Reason.QUOTA)
@@ -84,7 +84,7 @@ class Intake:
         self._releasing = True
         while self._held and self._at_work + self._busy() < self._limits.open_requests:
             publish = self._held.popleft()
-            self._held_bytes -= len(publish.payload)
+            self._held_bytes -= publish.size
             self._at_work += 1
             self._pass_on(publish)
         self._releasing = False

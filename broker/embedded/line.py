@@ -65,7 +65,7 @@ class Line(asyncio.Protocol):
         """The connection has ended."""
 
     @abstractmethod
-    def farewell(self, code: Reason) -> bytes:
+    def farewell(self, code: Reason, reason: str) -> bytes:
         """Return the last words to the peer, if its version of MQTT has any."""
 
     # --- asyncio's side ---
@@ -153,12 +153,12 @@ class Line(asyncio.Protocol):
         self._throttle()
 
     def end(self, reason: str, code: Reason = Reason.PROTOCOL_ERROR) -> None:
-        """Close when what is written has gone out. The reason is for the log."""
+        """Close when what is written has gone out. The reason is for the log, and a peer that can hear it."""
         if self._ending or self._transport is None:
             return
         self._ending = True
         log.info("disconnects", client=self.who(), address=self.address, reason=reason)
-        self._out.append(self.farewell(code))
+        self._out.append(self.farewell(code, reason))
         self._flush()
         self._transport.close()
         # A peer that never reads must not keep the socket.

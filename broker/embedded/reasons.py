@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class Reason(IntEnum):
-    """Reason codes of DISCONNECT and SUBACK. From 0x80 on they mean no."""
+    """Reason codes of DISCONNECT, SUBACK and PUBACK. From 0x80 on they mean no."""
 
     MALFORMED = 0x81
     PROTOCOL_ERROR = 0x82
@@ -14,9 +14,11 @@ class Reason(IntEnum):
     SHUTTING_DOWN = 0x8B
     KEEP_ALIVE = 0x8D
     TAKEN_OVER = 0x8E
+    BAD_TOPIC = 0x90
     NO_TOPIC_ALIAS = 0x94
     TOO_LARGE = 0x95
     QUOTA = 0x97
+    BAD_PAYLOAD = 0x99
     NO_RETAIN = 0x9A
     NO_QOS_2 = 0x9B
     NO_SHARED_SUBSCRIPTION = 0x9E

@@ -22,6 +22,15 @@ class Message(NamedTuple):
     newest_only: bool = False
     #: Done when the client has it, or has gone.
     taken: asyncio.Future[None] | None = None
+    #: What a client of MQTT 5 wants back with its answer.
+    correlation: bytes | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes that it keeps while it waits; the topic is short."""
+        if self.correlation is None:
+            return len(self.payload)
+        return len(self.payload) + len(self.correlation)
 
 
 class Overflow(Exception):
@@ -96,7 +105,7 @@ class Session:
             if message.topic.endswith("/notify-next"):
                 self.greeting.spare()
         self._waiting.append(message)
-        self._waiting_bytes += len(message.payload)
+        self._waiting_bytes += message.size
         self._pump()
         if len(self._waiting) > self.queue_messages or self._waiting_bytes > self.queue_bytes:
             raise Overflow(f"{len(self._waiting)} messages, {self._waiting_bytes} bytes wait for it")
@@ -137,7 +146,7 @@ class Session:
                 self._send(wire, self._waiting.popleft())
 
     def _send(self, wire: Wire, message: Message) -> None:
-        self._waiting_bytes -= len(message.payload)
+        self._waiting_bytes -= message.size
         packet_id = None
         if message.qos:
             packet_id = self._next_packet_id()
@@ -153,7 +162,7 @@ class Session:
     def _drop_older(self, topic: str) -> None:
         for older in [each for each in self._waiting if each.newest_only and each.topic == topic]:
             self._waiting.remove(older)
-            self._waiting_bytes -= len(older.payload)
+            self._waiting_bytes -= older.size
 
 
 def _let_go(message: Message) -> None:

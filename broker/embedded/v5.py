@@ -1,12 +1,13 @@
 """MQTT 5 for clients that speak it: their packets become 3.1.1 on the way in, ours become 5 on the way out.
 
-Nothing the jobs protocol needs is in the properties of MQTT 5, so they are read where MQTT obliges us to
-honour them (session expiry, receive maximum, packet size) and passed over everywhere else.
+Nothing the jobs protocol needs is in the properties of MQTT 5. They are read where MQTT obliges us to honour
+them (session expiry, receive maximum, packet size) and where a request says how it is to be answered, and
+passed over everywhere else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,8 +23,8 @@ from broker.embedded.frames import (
     UNSUBACK,
     UNSUBSCRIBE,
     Frame,
+    Properties,
     ProtocolError,
-    encode_length,
 )
 from broker.embedded.reasons import Reason
 
@@ -35,6 +36,7 @@ _QOS_BITS: Final = 0x03
 _RETAIN_HANDLING: Final = 0x30
 _RESERVED_OPTIONS: Final = 0xC0
 _WITH_WILL: Final = 0x04
+_WILDCARDS: Final = frozenset(b"+#")
 #: Maximum QoS 1; no retained messages, no subscription identifiers, no shared subscriptions.
 _NOT_HERE: Final = bytes(
     [
@@ -57,6 +59,8 @@ class Terms:
     enhanced_authentication: bool = False
     receive_maximum: int = 65_535
     packet_size: int = 2**28
+    #: Whether a refusal may say why in words wherever it stands.
+    problem_information: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ class Given:
     keep_alive: int | None = None
     expiry: int | None = None
     client_id: str | None = None
+    reason: str | None = None
 
 
 def plain_connect(frame: Frame) -> tuple[Frame, Terms]:
@@ -75,17 +80,18 @@ def plain_connect(frame: Frame) -> tuple[Frame, Terms]:
     asked, after = properties.read(body, _PROPERTIES_AT, CONNECT)
     head = body[:LEVEL_AT] + b"\x04" + body[LEVEL_AT + 1 : _PROPERTIES_AT]
     rest = body[after:]
-    of_will: dict[int, int] = {}
+    of_will: Properties = {}
     if body[LEVEL_AT + 1] & _WILL_FLAG:
         client_id_ends = 2 + int.from_bytes(rest[:2])
         of_will, will_at = properties.read(rest, client_id_ends, properties.WILL)
         rest = rest[:client_id_ends] + rest[will_at:]
     terms = Terms(
-        expiry=asked.get(properties.SESSION_EXPIRY, 0),
-        will_delay=of_will.get(properties.WILL_DELAY, 0),
+        expiry=properties.number(asked, properties.SESSION_EXPIRY, 0),
+        will_delay=properties.number(of_will, properties.WILL_DELAY, 0),
         enhanced_authentication=properties.AUTHENTICATION in asked,
-        receive_maximum=asked.get(properties.RECEIVE_MAXIMUM, 65_535),
-        packet_size=asked.get(properties.MAXIMUM_PACKET_SIZE, 2**28),
+        receive_maximum=properties.number(asked, properties.RECEIVE_MAXIMUM, 65_535),
+        packet_size=properties.number(asked, properties.MAXIMUM_PACKET_SIZE, 2**28),
+        problem_information=bool(properties.number(asked, properties.PROBLEM_INFORMATION, 1)),
     )
     if not terms.receive_maximum or not terms.packet_size:
         raise ProtocolError("CONNECT with a receive maximum or packet size of 0")
@@ -94,14 +100,17 @@ def plain_connect(frame: Frame) -> tuple[Frame, Terms]:
 
 def plain(frame: Frame) -> Frame:
     """Return any later packet as 3.1.1 has it. Raises ``ProtocolError``."""
-    kind, flags, body = frame
+    kind, flags, body, _ = frame
     match kind:
         case 3:  # PUBLISH
             at = 2 + int.from_bytes(body[:2]) + (2 if flags & 0x06 else 0)
             found, after = properties.read(body, at, PUBLISH)
             if properties.TOPIC_ALIAS in found:
                 raise ProtocolError("a topic alias, of which none were granted", Reason.NO_TOPIC_ALIAS)
-            return Frame(PUBLISH, flags, body[:at] + body[after:])
+            response_topic = properties.data(found, properties.RESPONSE_TOPIC)
+            if response_topic is not None and (not response_topic or _WILDCARDS & set(response_topic)):
+                raise ProtocolError("a response topic that is empty or has a wildcard")
+            return Frame(PUBLISH, flags, body[:at] + body[after:], found or None)
         case 8:  # SUBSCRIBE
             found, after = properties.read(body, 2, SUBSCRIBE)
             if properties.SUBSCRIPTION_ID in found:
@@ -123,7 +132,8 @@ def farewell(frame: Frame) -> tuple[bool, int | None]:
     if len(frame.body) < 2:
         return frame.body == bytes([_WITH_WILL]), None
     found = _only(frame.body, 1, DISCONNECT)
-    return frame.body[0] == _WITH_WILL, found.get(properties.SESSION_EXPIRY)
+    wanted = properties.number(found, properties.SESSION_EXPIRY, -1)
+    return frame.body[0] == _WITH_WILL, None if wanted < 0 else wanted
 
 
 def dress_connack(code: int, *, session_present: bool, given: Given) -> bytes:
@@ -134,22 +144,33 @@ def dress_connack(code: int, *, session_present: bool, given: Given) -> bytes:
     if given.expiry is not None:
         told += bytes([properties.SESSION_EXPIRY]) + given.expiry.to_bytes(4)
     if given.client_id is not None:
-        name = given.client_id.encode()
-        told += bytes([properties.ASSIGNED_CLIENT_ID]) + len(name).to_bytes(2) + name
-    body = bytes([session_present, _REASONS[code]]) + encode_length(len(told)) + told
+        told += properties.encode(properties.ASSIGNED_CLIENT_ID, given.client_id.encode())
+    if given.reason is not None:
+        told += properties.encode(properties.REASON_STRING, given.reason.encode())
+    body = bytes([session_present, _REASONS[code]]) + properties.sized(told)
     return Frame(CONNACK, 0, body).encode()
 
 
-def dress_suback(packet_id: int, codes: Sequence[int]) -> bytes:
-    return Frame(SUBACK, 0, packet_id.to_bytes(2) + b"\x00" + bytes(codes)).encode()
+def dress_suback(packet_id: int, codes: Sequence[int], why: str, terms: Terms) -> bytes:
+    said = why if terms.problem_information else ""
+    return _saying(said, terms, lambda told: Frame(SUBACK, 0, packet_id.to_bytes(2) + told + bytes(codes)))
 
 
 def dress_unsuback(packet_id: int, filters: int) -> bytes:
     return Frame(UNSUBACK, 0, packet_id.to_bytes(2) + b"\x00" + bytes(filters)).encode()
 
 
-def disconnect(reason: int) -> bytes:
-    return Frame(DISCONNECT, 0, bytes([reason, 0])).encode()
+def disconnect(reason: int, why: str, terms: Terms) -> bytes:
+    return _saying(why, terms, lambda told: Frame(DISCONNECT, 0, bytes([reason]) + told))
+
+
+def _saying(why: str, terms: Terms, build: Callable[[bytes], Frame]) -> bytes:
+    """Return a packet with a reason string, or without it where that is too much for the client."""
+    if why:
+        packet = build(properties.sized(properties.encode(properties.REASON_STRING, why.encode()))).encode()
+        if len(packet) <= terms.packet_size:
+            return packet
+    return build(b"\x00").encode()
 
 
 def _plain_filters(body: bytes, at: int) -> bytes:
@@ -171,7 +192,7 @@ def _plain_filters(body: bytes, at: int) -> bytes:
     return bytes(out)
 
 
-def _only(body: bytes, at: int, place: int) -> dict[int, int]:
+def _only(body: bytes, at: int, place: int) -> Properties:
     """Return the properties at ``at``, behind which the packet must end."""
     found, end = properties.read(body, at, place)
     if end != len(body):

@@ -213,6 +213,8 @@ V5: Final[dict[str, tuple[bytes, int]]] = {
     "v5 publish at qos 2": (publish(GET, qos=2, properties=b""), 0x9B),
     "v5 publish to be retained": (publish(GET, retain=True, properties=b""), 0x9A),
     "v5 publish for another thing": (publish("things/bob/jobs/get", properties=b""), 0x87),
+    "v5 publish to be answered at a wildcard": (publish(GET, properties=b"\x08\x00\x01+"), 0x82),
+    "v5 publish to be answered nowhere": (publish(GET, properties=b"\x08\x00\x00"), 0x82),
     "v5 publish over the limit": (b"\x32\x81\x80\x10", 0x95),
     "v5 publish without properties": (packet(0x32, text(GET) + b"\x00\x01"), 0x81),
     "v5 topic alias": (publish(GET, properties=b"\x23\x00\x01"), 0x94),

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from devices import Device
 from engine import Engine
 from footing import Footing
 from mosquitto_server import BINARY, DISPATCHER, HINT, PASSWD, MosquittoServer, secret
@@ -17,6 +18,7 @@ from domain.topics import Topics
 from storage.store import Store
 
 StartMosquitto = Callable[..., Awaitable[MosquittoServer]]
+Begin = Callable[..., Awaitable[ExternalLink]]
 
 
 @pytest.fixture
@@ -37,7 +39,13 @@ async def start_mosquitto(tmp_path: Path, requirement: Callable[..., None]) -> A
 
 
 @pytest.fixture
-def external_link() -> Callable[[MosquittoServer], ExternalLink]:
+def mqtt_version() -> str:
+    """What the links speak; where the difference matters, a module says both."""
+    return "auto"
+
+
+@pytest.fixture
+def external_link(mqtt_version: str) -> Callable[[MosquittoServer], ExternalLink]:
     """Give a link to this server that is not started yet; always the same client id, as a dispatcher has."""
 
     def make(server: MosquittoServer, **options: Any) -> ExternalLink:
@@ -47,10 +55,42 @@ def external_link() -> Callable[[MosquittoServer], ExternalLink]:
             client_id=DISPATCHER,
             username=DISPATCHER,
             password=secret(DISPATCHER),
-            **{"topics": Topics(), **options},
+            **{"topics": Topics(), "mqtt_version": mqtt_version, **options},
         )
 
     return make
+
+
+@pytest.fixture
+async def begin(external_link: Callable[..., ExternalLink]) -> AsyncIterator[Begin]:
+    """Give ``await begin(server, door)``: a started link, closed after the test."""
+    async with AsyncExitStack() as stack:
+
+        async def start(server: MosquittoServer, door: Any, **options: Any) -> ExternalLink:
+            link = external_link(server, **options)
+            stack.push_async_callback(link.close)
+            await link.start(door)
+            return link
+
+        yield start
+
+
+@pytest.fixture
+async def connect() -> AsyncIterator[Callable[..., Awaitable[Device]]]:
+    """Give ``await connect(server, *filters)``: alice, connected and subscribed."""
+    async with AsyncExitStack() as stack:
+
+        async def device(
+            server: MosquittoServer, *filters: str, user: str = "alice", **options: Any
+        ) -> Device:
+            made = Device(server.port, user, password=secret(user), **options)
+            await made.connect()
+            stack.push_async_callback(made.close)
+            if filters:
+                await made.subscribe(*filters)
+            return made
+
+        yield device
 
 
 @pytest.fixture

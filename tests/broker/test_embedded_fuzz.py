@@ -147,7 +147,7 @@ def test_what_is_written_by_hand_is_what_the_codec_writes(
     written = hot.encode_publish(topic, payload, qos, number, dup=dup)
     assert written == PublishPacket.build(topic, payload, number, dup, qos, retain=False).to_bytes()
     (frame,), _ = frames([written])
-    assert hot.publish(frame) == (topic, payload, qos, False, dup, number)
+    assert hot.publish(frame) == (topic, payload, qos, False, dup, number, None)
     assert hot.encode_puback(packet_id) == PubackPacket.build(packet_id).to_bytes()
 
 

@@ -60,7 +60,7 @@ async def _admit(credentials: Credentials) -> Identity | None:
     return Identity(thing) if thing in THINGS and credentials.password == secret(thing).encode() else None
 
 
-@pytest.fixture(params=["embedded", "mosquitto"])
+@pytest.fixture(params=["embedded", "mosquitto-3.1.1", "mosquitto-5"])
 async def stand(
     request: pytest.FixtureRequest, start_mosquitto: Callable[..., Any], external_link: Callable[..., Link]
 ) -> AsyncIterator[Stand]:
@@ -72,7 +72,7 @@ async def stand(
             made = Stand(link, lambda: link.port, stack)
         else:
             server = await start_mosquitto(THINGS)
-            link = external_link(server)
+            link = external_link(server, mqtt_version=request.param.partition("-")[2])
             made = Stand(link, lambda: server.port, stack)
         stack.push_async_callback(link.close)
         yield made

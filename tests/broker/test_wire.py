@@ -6,13 +6,14 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from broker.wire import CHUNK, Wire, dial
+from broker.secure_wire import dial
+from broker.wire import CHUNK, Wire
 
 
 @pytest.fixture
 async def pair() -> AsyncIterator[tuple[Wire, socket.socket]]:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        wire = await dial("127.0.0.1", server.getsockname()[1])
+        wire = await dial("127.0.0.1", server.getsockname()[1], None)
         peer, _ = server.accept()
         with peer:
             yield wire, peer
@@ -134,10 +135,10 @@ async def test_an_address_where_nobody_listens_is_an_error():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     with pytest.raises(OSError, match=r"refused|Connect call failed"):
-        await dial("127.0.0.1", port)
+        await dial("127.0.0.1", port, None)
 
 
 async def test_a_second_address_is_tried_when_the_first_refuses():
     # "localhost" is often ::1 before 127.0.0.1; the server is only on the latter.
     with socket.create_server(("127.0.0.1", 0)) as server:
-        (await dial("localhost", server.getsockname()[1])).close()
+        (await dial("localhost", server.getsockname()[1], None)).close()
