@@ -12,7 +12,7 @@ from alembic.util.exc import CommandError
 from sqlalchemy import Connection, Engine, text
 
 from domain.errors import Unavailable
-from storage import artifacts, pages
+from storage import artifacts, pages, serving
 from storage.locks import SCHEMA
 
 _MIGRATIONS: Final = Path(__file__).with_name("migrations")
@@ -21,10 +21,6 @@ HEAD: Final = "0009"
 #: The oldest program, by its own newest migration, that runs on this schema: what came since was only added.
 #: Servers go from one version to the next one by one, on the schema of the newer.
 SERVES: Final = "0006"
-_SERVES: Final = "schema-serves"
-_NOTE: Final = text(
-    "INSERT INTO meta (name, value) VALUES (:name, :value) ON CONFLICT (name) DO UPDATE SET value = :value"
-)
 #: A migration must not wait for longer: whoever comes behind it waits as well.
 _LOCK_TIMEOUT: Final = "10s"
 
@@ -40,15 +36,31 @@ def upgrade(engine: Engine) -> None:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": SCHEMA})
             connection.execute(text("SELECT set_config('lock_timeout', :for, true)"), {"for": _LOCK_TIMEOUT})
         # Whatever else it is (older, newer, empty, of several heads) is for alembic to judge.
-        if found(connection) != (HEAD,):
+        before = found(connection)
+        if before != (HEAD,):
             try:
                 command.upgrade(config(connection), "head")
             except CommandError as error:
                 raise Unavailable(
                     f"the database does not fit this version of the program: {error}"
                 ) from error
-            connection.execute(_NOTE, {"name": _SERVES, "value": SERVES.encode()})
+            # On a new one no older program can be at work, and none may begin to be.
+            serving.note(connection, SERVES if before else HEAD)
         _create_keys(connection)
+
+
+def finish(engine: Engine) -> None:
+    """Let no older program than this one start from now on: the last has been replaced.
+
+    Until then nothing is done that older ones would not understand. Raises ``Unavailable`` unless the
+    database has this program's schema.
+    """
+    with engine.begin() as connection:
+        heads = found(connection)
+        if heads != (HEAD,):
+            _refuse_unless_newer(connection, heads)
+            raise Unavailable(f"the database has schema {heads[0]} of a newer program: finish with that one")
+        serving.note(connection, HEAD)
 
 
 def require(engine: Engine) -> None:
@@ -74,11 +86,15 @@ def _refuse_unless_newer(connection: Connection, heads: tuple[str, ...]) -> None
             f"the database has schema {has}, and this program needs {HEAD}; "
             "bring it up to date with: thingjobs db upgrade"
         )
-    serves = connection.execute(text("SELECT value FROM meta WHERE name = :name"), {"name": _SERVES}).scalar()
-    if serves is None or bytes(serves).decode() > HEAD:
+    if not _serves_this(connection):
         raise Unavailable(
             f"the database has schema {has} of a newer program; this one knows {HEAD} and cannot run on it"
         )
+
+
+def _serves_this(connection: Connection) -> bool:
+    oldest = serving.oldest(connection)
+    return oldest is not None and oldest <= HEAD
 
 
 def _create_keys(connection: Connection) -> None:
