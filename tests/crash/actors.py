@@ -21,11 +21,25 @@ class Hushed(Gone):
 
 
 class Worker:
-    """One thing. ``connect`` anew after each crash; ``ask`` raises ``Gone`` when the server dies."""
+    """One thing. ``connect`` anew after each crash; ``ask`` raises ``Gone`` when the server dies.
 
-    def __init__(self, thing: str, history: History, password: str | None = None) -> None:
+    With ``silence`` there is a broker in between: its acknowledgement says nothing of a server, and who has
+    heard nothing for so many seconds takes the server for dead.
+    """
+
+    def __init__(
+        self,
+        thing: str,
+        history: History,
+        password: str | None = None,
+        *,
+        root: str = "$aws/things",
+        silence: float | None = None,
+    ) -> None:
         self.thing = thing
         self._password = password
+        self._topics = f"{root}/{thing}/jobs"
+        self._silence = silence
         self.history = history
         #: The execution that notify-next named last; None if it named none or has not come yet.
         self.next: dict[str, Any] | None = None
@@ -42,8 +56,8 @@ class Worker:
         self._device = Device(place.mqtt, self.thing, password=self._password)
         try:
             await self._device.connect()
-            await self._device.subscribe(f"$aws/things/{self.thing}/jobs/#")
-        except (OSError, Refused) as error:
+            await self._device.subscribe(f"{self._topics}/#")
+        except (OSError, Refused, TimeoutError) as error:
             raise Gone(str(error)) from error
         self._ear = asyncio.create_task(self._listen(self._device), name=f"ear of {self.thing}")
 
@@ -64,20 +78,22 @@ class Worker:
             raise Gone("not connected")
         token = str(body["clientToken"])
         answer = self._answers[token] = asyncio.get_running_loop().create_future()
-        sending = asyncio.create_task(
-            device.publish(f"$aws/things/{self.thing}/jobs/{request}", json.dumps(body).encode())
-        )
+        sending = asyncio.create_task(device.publish(f"{self._topics}/{request}", json.dumps(body).encode()))
         ended = asyncio.create_task(device.closed.wait())
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(self._silence or 30):
                 await asyncio.wait({answer, ended}, return_when=asyncio.FIRST_COMPLETED)
+        except TimeoutError:
+            if self._silence is None:
+                raise
+            raise Gone("nothing was heard") from None
         finally:
             del self._answers[token]
             ended.cancel()
             sending.add_done_callback(lambda done: done.cancelled() or done.exception())
         if answer.done():
             return answer.result()
-        if sending.done() and sending.exception() is None:
+        if self._silence is None and sending.done() and sending.exception() is None:
             raise Hushed("acknowledged, and the connection ended without an answer")
         raise Gone("the connection ended before the answer")
 

@@ -16,6 +16,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="some",
         help="tests/crash: kill the server at some system calls of each step (a minute) or at all of them",
     )
+    parser.addoption("--crash-seconds", type=float, help="tests/crash: for how long one of many is killed")
+    parser.addoption("--crash-seed", type=int, help="tests/crash: what is killed and asked, and when")
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,8 @@
-"""Bears servers by the dozen: a process that has imported all there is forks ``thingjobs serve``.
+"""Bears servers by the dozen: a process that has imported all there is forks ``thingjobs`` again and again.
 
 Starting Python and importing take ten times as long as starting the server, and a sweep starts hundreds.
 Each child is a server process of its own, by the same command line as from the console script. Speaks JSON
-over the socket it was given: ``{"serve": [argument, ...], "held": false}`` with a descriptor for the output
+over the socket it was given: ``{"run": [word, ...], "held": false}`` with a descriptor for the output
 gives ``{"pid": n}``, and a child that is held waits for SIGCONT; ``{"wait": pid}`` gives ``{"code": n}``,
 negative for a signal.
 """
@@ -17,6 +17,7 @@ import sys
 import traceback
 from typing import NoReturn
 
+import cli.processes
 import cli.server
 import cli.settings
 from cli.main import app
@@ -24,10 +25,10 @@ from cli.main import app
 PR_SET_PDEATHSIG, PR_SET_PTRACER = 1, 0x59616D61
 ANYBODY = ctypes.c_ulong(-1)
 
-assert cli.server, cli.settings  # imported for their weight
+assert cli.processes, (cli.server, cli.settings)  # imported for their weight
 
 
-def become_server(arguments: list[str], output: int, *, held: bool) -> NoReturn:
+def become(arguments: list[str], output: int, *, held: bool) -> NoReturn:
     code = 1
     try:
         libc = ctypes.CDLL(None)
@@ -38,7 +39,7 @@ def become_server(arguments: list[str], output: int, *, held: bool) -> NoReturn:
         os.closerange(3, 64)
         if held:
             os.kill(os.getpid(), signal.SIGSTOP)
-        app(["serve", *arguments], prog_name="thingjobs")
+        app(arguments, prog_name="thingjobs")
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
     except BaseException:  # noqa: BLE001 - a child must never return into the loop below
@@ -57,10 +58,10 @@ def main(door: socket.socket) -> None:
         if not message:
             return
         asked = json.loads(message)
-        if "serve" in asked:
+        if "run" in asked:
             child = os.fork()
             if child == 0:
-                become_server(asked["serve"], handles[0], held=asked["held"])
+                become(asked["run"], handles[0], held=asked["held"])
             os.close(handles[0])
             answer = {"pid": child}
         else:

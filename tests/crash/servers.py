@@ -27,7 +27,10 @@ class Place(NamedTuple):
 class Nursery:
     """The process that forks servers; see ``nursery.py``."""
 
-    def __init__(self, **environment: str) -> None:
+    def __init__(self, *, code: Path | None = None, **environment: str) -> None:
+        """With ``code`` they run the program that lies in that folder rather than this one."""
+        if code is not None:
+            environment["PYTHONPATH"] = str(code)
         self._door, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._door.settimeout(PATIENCE)
         self._process = subprocess.Popen(
@@ -40,14 +43,14 @@ class Nursery:
             self.close()
             raise RuntimeError("the server cannot even be imported; its words stand above")
 
-    def serve(self, arguments: list[str], output: int, *, held: bool) -> int:
-        """Fork a server whose output goes to a descriptor; return its process id."""
-        asked = {"serve": arguments, "held": held}
+    def run(self, words: list[str], output: int, *, held: bool) -> int:
+        """Fork ``thingjobs`` with these words, its output to a descriptor; return its process id."""
+        asked = {"run": words, "held": held}
         socket.send_fds(self._door, [json.dumps(asked).encode()], [output])
         return self._answer("pid")
 
     def wait(self, pid: int) -> int:
-        """Return the exit code of a server that has ended or is about to; negative for a signal."""
+        """Return the exit code of one that has ended or is about to; negative for a signal."""
         self._door.send(json.dumps({"wait": pid}).encode())
         return self._answer("code")
 
@@ -60,37 +63,24 @@ class Nursery:
         return int(found[name])
 
 
-class ServerProcess:
-    """One data directory and, most of the time, a server on it. The ports change with every start."""
+class Process:
+    """A command of ours and, mostly, a process of it. ``sign`` begins what it says once it serves."""
 
-    def __init__(self, nursery: Nursery, data: Path, *more: str) -> None:
-        self.data = data
+    def __init__(self, nursery: Nursery, words: list[str], sign: str) -> None:
         self.pid = 0
-        self.place = Place(0, 0)
         self.log: list[str] = []
         self._nursery = nursery
-        self._arguments = [
-            f"--data-dir={data}",
-            "--http-port=0",
-            "--mqtt-port=0",
-            "--insecure-devices",
-            *more,
-        ]
+        self._words = words
+        self._sign = sign.encode()
         self._output: asyncio.Task[None] | None = None
         self._listens = asyncio.Event()
-
-    async def start(self) -> Place:
-        """Return once it listens. Raises ``AssertionError`` with what it said if it ends before."""
-        self.launch()
-        assert await self.listens(), "".join(self.log)
-        return self.place
 
     def launch(self, *, held: bool = False) -> None:
         """Begin to start, and return at once. One that is held does nothing before it gets SIGCONT."""
         self.log.clear()
         self._listens.clear()
         mine, theirs = os.pipe()
-        self.pid = self._nursery.serve(self._arguments, theirs, held=held)
+        self.pid = self._nursery.run(self._words, theirs, held=held)
         os.close(theirs)
         self._output = asyncio.create_task(self._read(mine), name=f"output of {self.pid}")
 
@@ -134,10 +124,30 @@ class ServerProcess:
             transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), file)
             while line := await reader.readline():
                 self.log.append(line.decode(errors="replace"))
-                if line.startswith(b"MQTT"):
-                    self._listens_at(dict(_ADDRESS.findall("".join(self.log))))
+                if line.startswith(self._sign):
+                    self._serves()
             transport.close()
 
-    def _listens_at(self, ports: dict[str, str]) -> None:
-        self.place = Place(int(ports["REST API"]), int(ports["MQTT"]))
+    def _serves(self) -> None:
         self._listens.set()
+
+
+class ServerProcess(Process):
+    """One data directory and a ``thingjobs serve`` on it. The ports change with every start."""
+
+    def __init__(self, nursery: Nursery, data: Path, *more: str) -> None:
+        flags = [f"--data-dir={data}", "--http-port=0", "--mqtt-port=0", "--insecure-devices"]
+        super().__init__(nursery, ["serve", *flags, *more], "MQTT")
+        self.data = data
+        self.place = Place(0, 0)
+
+    async def start(self) -> Place:
+        """Return once it listens. Raises ``AssertionError`` with what it said if it ends before."""
+        self.launch()
+        assert await self.listens(), "".join(self.log)
+        return self.place
+
+    def _serves(self) -> None:
+        ports = dict(_ADDRESS.findall("".join(self.log)))
+        self.place = Place(int(ports["REST API"]), int(ports["MQTT"]))
+        super()._serves()

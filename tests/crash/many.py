@@ -1,0 +1,153 @@
+"""Several processes of each kind on one PostgreSQL and one Mosquitto; any may be ended at any moment."""
+
+import asyncio
+import json
+import signal
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+
+import checker
+import ledger
+import psycopg
+from history import History
+from mosquitto_server import DISPATCHER, MosquittoServer, secret, shipped_acl
+from ports import free_port
+from servers import Nursery, Process
+from sites import PostgresDatabase
+
+ROOT = "$aws/things"
+PATIENCE = 120.0
+#: What each command says once it is there, and which setting names its port.
+SIGNS = {"api": "REST API", "dispatcher": "MQTT", "scheduler": "clock"}
+PORTS = {"api": "http_port", "dispatcher": "health_port", "scheduler": "health_port"}
+#: Until one that ended since somebody else was away is started again, as a service manager would.
+AGAIN = 0.2
+_OPEN = """
+    SELECT EXISTS (SELECT 1 FROM executions WHERE status IN ('QUEUED', 'IN_PROGRESS'))
+        OR EXISTS (SELECT 1 FROM jobs WHERE waiting > 0)
+"""
+
+
+class Part(Process):
+    """One process of ours; its port is the same after every start."""
+
+    def __init__(self, nursery: Nursery, command: str, many: "Many") -> None:
+        self.command = command
+        self.port = free_port()
+        #: What its processes have said.
+        self.said: list[str] = []
+        config = many.configured(f"{command}-{self.port}", {PORTS[command]: self.port})
+        super().__init__(nursery, [command, config], SIGNS[command])
+
+    async def up(self) -> None:
+        """Start it, again and again while somebody whom it needs at the start is away."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                self.launch()
+                if await self.listens():
+                    return
+                assert await self.ended() == 1, "".join(self.log)
+                self.said += self.log
+                await asyncio.sleep(AGAIN)
+
+    async def down(self, how: signal.Signals) -> int:
+        """End it and return its exit code."""
+        self.signal(how)
+        code = await self.ended()
+        self.said += self.log
+        self.log.clear()
+        return code
+
+
+class Many:
+    """``parts`` are the processes that are there, or are about to be again."""
+
+    def __init__(
+        self,
+        database: PostgresDatabase,
+        nursery: Nursery,
+        things: Sequence[str],
+        *,
+        root: str = ROOT,
+        **settings: object,
+    ) -> None:
+        self.database = database
+        self.things = things
+        self.root = root
+        self.history = History()
+        self.parts: list[Part] = []
+        self._all: list[Part] = []
+        database.folder.mkdir(exist_ok=True)
+        acl = shipped_acl().replace(ROOT, root)
+        self.broker = MosquittoServer(database.folder / "mosquitto", users=things, acl=acl)
+        self._nursery = nursery
+        self._settings: dict[str, object] = {
+            "data_dir": str(database.folder / "keys"),
+            "database_url": database.url,
+            "broker": "external",
+            "broker_host": "127.0.0.1",
+            "broker_port": self.broker.port,
+            "broker_username": DISPATCHER,
+            "broker_password": secret(DISPATCHER),
+            "topic_root": root,
+            **settings,
+        }
+        self._stack = AsyncExitStack()
+
+    def configured(self, name: str, more: dict[str, object]) -> str:
+        """Write a file of settings; return the flag that names it."""
+        file = self.database.folder / f"{name}.toml"
+        lines = {**self._settings, **more}.items()
+        file.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in lines))
+        file.chmod(0o600)
+        return f"--config={file}"
+
+    async def open(self, *commands: str) -> None:
+        """Start the broker and one process of each of these commands."""
+        self._stack.push_async_callback(self.broker.kill)
+        await self.broker.start()
+        for command in commands:
+            await self.add(command)
+
+    async def add(self, command: str, *, nursery: Nursery | None = None) -> Part:
+        """Start one more process; of another version of the program if that is what the nursery bears."""
+        part = Part(nursery or self._nursery, command, self)
+        self._stack.push_async_callback(part.kill)
+        await part.up()
+        self.parts.append(part)
+        self._all.append(part)
+        return part
+
+    async def drop(self, part: Part) -> None:
+        """Have one end for good, as it is told to."""
+        self.parts.remove(part)
+        assert await part.down(signal.SIGTERM) == 0, "".join(part.said)
+
+    @property
+    def apis(self) -> list[int]:
+        return [part.port for part in self.parts if part.command == "api"]
+
+    async def until_done(self) -> None:
+        """Return when no work is left and no server owes anything."""
+        async with asyncio.timeout(PATIENCE):
+            while not await asyncio.to_thread(self._is_done):  # noqa: ASYNC110 - other processes work
+                await asyncio.sleep(AGAIN)
+
+    def _is_done(self) -> bool:
+        if not ledger.postgres_at_rest(self.database.url):
+            return False
+        with psycopg.connect(self.database.url) as connection:
+            return not (connection.execute(_OPEN).fetchone() or ("nothing",))[0]
+
+    async def must_be_well(self) -> None:
+        """Hold what everybody was told against the database, and look into every log."""
+        now = await asyncio.to_thread(ledger.of_postgres, self.database.url)
+        assert checker.everything(self.history, now) == []
+        check = Process(self._nursery, ["db", "check", self.configured("check", {})], "nothing")
+        check.launch()
+        assert await check.ended() == 0, "".join(check.log)
+        said = [line for part in self._all for line in (*part.said, *part.log)]
+        assert not [line for line in said if "Traceback" in line or "[error" in line], "".join(said)[-20_000:]
+
+    async def close(self) -> None:
+        await self._stack.aclose()
