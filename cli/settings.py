@@ -37,7 +37,15 @@ Endpoint = Annotated[str, Field(pattern=r"\A[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Z
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["text", "json"]
 #: What a file may hold instead, under the same name with ``_file`` behind it.
-_SECRETS: Final = ("api_key", "broker_password", "database_password", "database_url", "s3_secret_access_key")
+_SECRETS: Final = (
+    "api_key",
+    "broker_password",
+    "database_direct_url",
+    "database_password",
+    "database_replica_url",
+    "database_url",
+    "s3_secret_access_key",
+)
 
 
 def is_loopback(host: str) -> bool:
@@ -61,6 +69,11 @@ class Settings(BaseSettings):
     data_dir: Path = Path("./data")
     database_url: SecretStr | None = None
     database_url_file: Path | None = None
+    database_direct_url: SecretStr | None = None
+    database_direct_url_file: Path | None = None
+    database_replica_url: SecretStr | None = None
+    database_replica_url_file: Path | None = None
+    database_replica_lag_seconds: Annotated[int, Field(ge=2, le=3600)] = 10
     database_password: SecretStr | None = None
     database_password_file: Path | None = None
 
@@ -87,6 +100,13 @@ class Settings(BaseSettings):
     broker_username: str | None = None
     broker_password: SecretStr | None = None
     broker_password_file: Path | None = None
+    broker_mqtt_version: Literal["auto", "5", "3.1.1"] = "auto"
+    broker_tls: bool = False
+    broker_tls_ca_file: Path | None = None
+    broker_tls_cert_file: Path | None = None
+    broker_tls_key_file: Path | None = None
+    broker_tls_check_name: bool = True
+    notification_minutes: Annotated[int, Field(ge=1, le=43_200)] = 1_440
     dispatchers: Literal["exclusive", "shared"] = "exclusive"
     contact_minutes: Annotated[int, Field(ge=1, le=10_080)] = 60
 
@@ -186,8 +206,9 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _database_is_whole(self) -> Self:
-        if self.database_password is not None and self.database_url is None:
-            raise ValueError(f"{env_name('database_password')} needs {env_name('database_url')}")
+        for name in ("database_password", "database_direct_url", "database_replica_url"):
+            if getattr(self, name) is not None and self.database_url is None:
+                raise ValueError(f"{env_name(name)} needs {env_name('database_url')}")
         if self.dispatchers == "shared" and (self.database_url is None or self.broker != "external"):
             raise ValueError(
                 f"{env_name('dispatchers')}=shared needs {env_name('database_url')} and "
@@ -201,6 +222,19 @@ class Settings(BaseSettings):
             raise ValueError(f"{env_name('tls_cert_file')} and {env_name('tls_key_file')} need each other")
         if self.tls_cert_file is not None and self.tls_names:
             raise ValueError(f"{env_name('tls_names')} is for certificates of our own making, not for yours")
+        return self
+
+    @model_validator(mode="after")
+    def _broker_tls_is_whole(self) -> Self:
+        if (self.broker_tls_cert_file is None) != (self.broker_tls_key_file is None):
+            raise ValueError(
+                f"{env_name('broker_tls_cert_file')} and {env_name('broker_tls_key_file')} need each other"
+            )
+        for name in ("broker_tls_ca_file", "broker_tls_cert_file"):
+            if getattr(self, name) is not None and not self.broker_tls:
+                raise ValueError(f"{env_name(name)} needs {env_name('broker_tls')}=true")
+        if not self.broker_tls_check_name and not self.broker_tls:
+            raise ValueError(f"{env_name('broker_tls_check_name')} needs {env_name('broker_tls')}=true")
         return self
 
     @model_validator(mode="after")

@@ -14,10 +14,14 @@ from typing import Any, Final
 from uuid import uuid4
 
 import psycopg
+import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from storage.reach import connect
 from storage.signals import Signal
+
+log = structlog.get_logger(__name__)
 
 CHANNEL: Final = "thingjobs"
 #: Seconds: what is raised within one of them is told together; how often a listener looks whether to stop.
@@ -29,10 +33,14 @@ _RING: Final = "SELECT pg_notify(%(channel)s, %(payload)s)"
 
 
 class Bell:
-    """One per process. Behind PgBouncer in transaction mode nothing is heard, and the looks remain."""
+    """One per process. It is rung by ``engine`` and listens at ``url``.
 
-    def __init__(self, engine: Engine) -> None:
+    Where that leads to a bouncer nothing can be heard, and the looks remain.
+    """
+
+    def __init__(self, engine: Engine, url: str) -> None:
         self._engine = engine
+        self._url = url
         self._name = uuid4().hex
         self._raised: set[Signal] = set()
         self._lock = threading.Lock()
@@ -82,26 +90,25 @@ class Bell:
     def _hear(self, wake: Callable[[Signal], None]) -> None:
         was_deaf = False
         while not self._stop.is_set():
-            with suppress(psycopg.Error, SQLAlchemyError):
-                self._hear_until_lost(wake, was_deaf=was_deaf)
+            with suppress(psycopg.Error), closing(connect(self._url)) as driver:
+                if not _has_session(driver):
+                    log.warning(
+                        "a bouncer is in the way: other processes are not heard, looking every few seconds"
+                    )
+                    return
+                self._hear_until_lost(driver, wake, was_deaf=was_deaf)
             was_deaf = True
             self._stop.wait(_RETRY_EVERY)
 
-    def _hear_until_lost(self, wake: Callable[[Signal], None], *, was_deaf: bool) -> None:
-        pooled = self._engine.raw_connection()
-        # Out of the pool: listening is state of a session.
-        driver: Any = pooled.driver_connection
-        pooled.detach()
-        with closing(driver):
-            driver.rollback()
-            driver.isolation_level = None
-            driver.autocommit = True
-            driver.execute(f"LISTEN {CHANNEL}")
-            for signal in Signal if was_deaf else ():
-                wake(signal)
-            while not self._stop.is_set():
-                for heard in driver.notifies(timeout=_STOP_EVERY):
-                    self._pass_on(heard.payload, wake)
+    def _hear_until_lost(
+        self, driver: psycopg.Connection[Any], wake: Callable[[Signal], None], *, was_deaf: bool
+    ) -> None:
+        driver.execute(f"LISTEN {CHANNEL}")
+        for signal in Signal if was_deaf else ():
+            wake(signal)
+        while not self._stop.is_set():
+            for heard in driver.notifies(timeout=_STOP_EVERY):
+                self._pass_on(heard.payload, wake)
 
     def _pass_on(self, payload: str, wake: Callable[[Signal], None]) -> None:
         name, *words = payload.split(" ")
@@ -111,3 +118,12 @@ class Bell:
             # A newer program may know more.
             with suppress(ValueError):
                 wake(Signal(word))
+
+
+def _has_session(driver: psycopg.Connection[Any]) -> bool:
+    """Tell whether a connection has a server process of its own, as a bouncer gives to no one.
+
+    To listen through one would do harm: the notifications come to whoever is given that process next.
+    """
+    found = driver.execute("SELECT pg_backend_pid()").fetchone()
+    return found is not None and found[0] == driver.pgconn.backend_pid

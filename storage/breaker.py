@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 import psycopg
 from sqlalchemy.exc import DBAPIError
@@ -77,4 +77,12 @@ def is_out_of_reach(error: DBAPIError) -> bool:
     """Tell whether there was no connection, or is none any more."""
     if error.connection_invalidated:
         return True
-    return isinstance(error.orig, psycopg.OperationalError) and getattr(error.orig, "sqlstate", None) is None
+    # A bouncer without a server says so by a state of the class 08.
+    state = state_of(error)
+    return isinstance(error.orig, psycopg.OperationalError) and (not state or state.startswith("08"))
+
+
+def state_of(error: DBAPIError) -> str:
+    """Return the SQLSTATE, '' where the server has not spoken."""
+    found: Any = getattr(error.orig, "sqlstate", None)
+    return found or ""

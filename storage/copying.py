@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Table, exists, select, text
 from sqlalchemy.exc import DBAPIError
 
 from domain.errors import Conflict, Unavailable
-from storage import partitions, postgres, schema, sqlite
+from storage import partitions, reach, schema, sqlite
 from storage.snapshot import DATABASE
 from storage.tables import meta, metadata
 
@@ -39,7 +39,7 @@ def copy(data_dir: Path, url: str, told: Callable[[Copied], None]) -> None:
     """
     if not (data_dir / DATABASE).is_file():
         raise Unavailable(f"there is no database {data_dir / DATABASE}")
-    target = postgres.writer(url)
+    target = reach.writer(url)
     try:
         source = sqlite.File(data_dir)
         try:

@@ -25,6 +25,21 @@ class Trouble(NamedTuple):
     is_fatal: bool = False
 
 
+class Passed(Exception):
+    """A replica does not answer this one: the primary is to."""
+
+
+class Browsing(Protocol):
+    """A copy of a database that may be some seconds behind it."""
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether it was there and close enough when somebody last looked."""
+
+    def look(self, work: Callable[[Connection], T]) -> T:
+        """Run ``work`` on one snapshot of it. Raises ``Passed``."""
+
+
 class Database(Protocol):
     """One open database. Its calls block: the store makes them in threads of its own."""
 
@@ -33,6 +48,10 @@ class Database(Protocol):
     #: How many transactions may run at once.
     write_threads: int
     read_threads: int
+
+    @property
+    def replica(self) -> Browsing | None:
+        """Who else can be asked what may be some seconds old."""
 
     @property
     def is_reachable(self) -> bool:

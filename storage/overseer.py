@@ -9,8 +9,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+import psycopg
 from sqlalchemy import Connection
 
 from storage.breaker import Breaker
@@ -27,18 +28,34 @@ class Answer(Enum):
     NONE = "none"
 
 
+class Place(NamedTuple):
+    """Where a connection goes to, of the hosts that a URL may name."""
+
+    host: str
+    hostaddr: str
+    port: int
+
+
 class Overseer:
     """Cuts the connections of those who have waited for a server that does not answer.
 
-    Whoever has waited for ``patience`` seconds may wait for good reason: then the server is asked on another
-    connection (``knock``) whether it is there. Nobody waits for longer than ``at_most``. While the breaker is
-    open it asks as well, so that a process without calls learns that the server is back.
+    Whoever has waited for ``patience`` seconds may wait for good reason: then the very server that he waits
+    for is asked on another connection (``is_there``). Nobody waits for longer than ``at_most``. While the
+    breaker is open it asks as well (``is_back``), so that a process without calls learns that a server is
+    back.
     """
 
     def __init__(
-        self, knock: Callable[[], Answer], breaker: Breaker, *, patience: float, at_most: float
+        self,
+        is_back: Callable[[], bool],
+        is_there: Callable[[Place], bool],
+        breaker: Breaker,
+        *,
+        patience: float,
+        at_most: float,
     ) -> None:
-        self._knock = knock
+        self._is_back = is_back
+        self._is_there = is_there
         self._breaker = breaker
         self._patience = patience
         self._at_most = at_most
@@ -67,24 +84,32 @@ class Overseer:
 
     def _oversee(self) -> None:
         while not self._stop.wait(_EVERY):
-            if self._breaker.is_open and self._knock() is Answer.WELCOME:
+            if self._breaker.is_open and self._is_back():
                 self._breaker.close()
             now = time.monotonic()
-            if any(now - since >= self._patience for since, _ in self._waiting()):
-                limit = self._patience if self._knock() is Answer.NONE else self._at_most
-                self._cut(now - limit)
+            for place in self._waited_for(now - self._patience):
+                limit = self._at_most if self._is_there(place) else self._patience
+                self._cut(place, now - limit)
 
-    def _waiting(self) -> list[tuple[float, Any]]:
+    def _waited_for(self, since: float) -> set[Place]:
         with self._lock:
-            return list(self._busy.values())
+            waiting = [driver for begun, driver in self._busy.values() if begun <= since]
+            return {place for place in map(_place, waiting) if place is not None}
 
-    def _cut(self, before: float) -> None:
+    def _cut(self, place: Place, before: float) -> None:
         """End the connections under the calls that began by then: they fail as if the server had gone."""
         # Under the lock: a connection that is still in here has not been given back.
         with self._lock:
             for since, driver in self._busy.values():
-                if since <= before:
+                if since <= before and _place(driver) == place:
                     _shut(driver)
+
+
+def _place(driver: Any) -> Place | None:
+    try:
+        return Place(driver.info.host, driver.info.hostaddr, driver.info.port)
+    except psycopg.Error:  # It is closed, and nobody waits any more.
+        return None
 
 
 def _shut(driver: Any) -> None:

@@ -54,9 +54,9 @@ def server_snapshot(url: str) -> Iterator[Connection]:
     Raises ``Unavailable`` if it cannot be read or is of another version, ``InvalidRequest`` for another URL.
     """
     # Not with SQLite: its driver is an extra.
-    from storage import postgres  # noqa: PLC0415
+    from storage import reach  # noqa: PLC0415
 
-    engine = postgres.engine(url, connections=1, isolation="REPEATABLE READ", read_only=True)
+    engine = reach.engine(url, connections=1, isolation="REPEATABLE READ", read_only=True)
     try:
         with engine.connect() as connection, connection.begin():
             # What its owner has set for short transactions is too short for whole tables.

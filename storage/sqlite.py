@@ -80,6 +80,7 @@ class File:
     is_shared = False
     write_threads = 1
     read_threads = READERS
+    replica = None
 
     def __init__(self, data_dir: Path) -> None:
         """Lock the directory and bring the schema up to date.

@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 
 from domain.errors import Unavailable
 from storage.beside import may_run_beside
-from storage.database import Database
+from storage.database import Database, Passed
 from storage.signals import Signal
 from storage.sqlite import File, StoreInUse
 from storage.vault import Vault
@@ -42,6 +42,8 @@ class Store:
         self.vault: Final = vault
         self._write_threads = ThreadPoolExecutor(database.write_threads, thread_name_prefix="store-writer")
         self._read_threads = ThreadPoolExecutor(database.read_threads, thread_name_prefix="store-reader")
+        # Apart: a replica that hangs must not keep those waiting who ask the primary.
+        self._browse_threads = ThreadPoolExecutor(database.read_threads, thread_name_prefix="store-browser")
         self._listeners: dict[Signal, list[Callable[[], None]]] = {signal: [] for signal in Signal}
         self._hears = False
         self._waiting = 0
@@ -58,17 +60,23 @@ class Store:
         return cls(File(data_dir), vault=Vault(data_dir))
 
     @classmethod
-    def connect(cls, url: str, *, data_dir: Path) -> Store:
+    def connect(
+        cls, url: str, *, data_dir: Path, direct: str | None = None, standby: tuple[str, float] | None = None
+    ) -> Store:
         """Return the store on PostgreSQL, which others may have open too.
 
+        ``direct``: where the server itself is, if ``url`` leads to a bouncer. ``standby``: whom
+        ``browse`` may ask, and how many seconds that may be behind.
         ``data_dir`` holds the key that secrets are sealed with: every process needs the same one. Raises
         ``Unavailable`` if the server cannot be reached or refuses, or if the schema is not that of this
         program (``storage.postgres.upgrade``), ``InvalidRequest`` for another URL.
         """
         # Not with SQLite: its driver is an extra.
         from storage.postgres import Server  # noqa: PLC0415
+        from storage.replica import Standby  # noqa: PLC0415
 
-        return cls(Server(url), vault=Vault(data_dir))
+        follows = None if standby is None else Standby(*standby)
+        return cls(Server(url, direct=direct, standby=follows), vault=Vault(data_dir))
 
     def listen(self, signal: Signal, wake: Callable[[], None]) -> None:
         """Call ``wake`` on the event loop after each commit that raised ``signal``, by whomever."""
@@ -92,6 +100,7 @@ class Store:
         """
         if self.failed.is_set():
             raise Unavailable("the store has failed; the server is stopping")
+        self._database.admit()
         alone = not may_run_beside(verb)
         value, _ = await self._run(
             self._write_threads,
@@ -102,9 +111,25 @@ class Store:
 
     async def read(self, verb: Verb[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ``verb`` on one snapshot and return its value; sees every commit that has returned."""
+        self._database.admit()
         return await self._run(
             self._read_threads, lambda: self._database.look(lambda c: verb(c, *args, **kwargs))
         )
+
+    async def browse(self, verb: Verb[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do as ``read`` does, on what may be some seconds old where a replica is there to be asked."""
+        replica = self._database.replica
+        if replica is not None and replica.is_asked:
+            with suppress(Passed):
+                return await self._run(
+                    self._browse_threads, lambda: replica.look(lambda c: verb(c, *args, **kwargs))
+                )
+        return await self.read(verb, *args, **kwargs)
+
+    @property
+    def asks_replica(self) -> bool | None:
+        """Whether ``browse`` asks a replica now; None: there is none."""
+        return None if self._database.replica is None else self._database.replica.is_asked
 
     @property
     def is_shared(self) -> bool:
@@ -126,6 +151,7 @@ class Store:
     def _shut(self) -> None:
         self._write_threads.shutdown()
         self._read_threads.shutdown()
+        self._browse_threads.shutdown()
         self._database.close()
 
     async def _run(
@@ -139,7 +165,6 @@ class Store:
             raise Unavailable("the store is closed")
         if self._waiting >= MAX_WAITING:
             raise Unavailable(f"{MAX_WAITING} calls wait for the store already")
-        self._database.admit()
         self._waiting += 1
         done = asyncio.get_running_loop().run_in_executor(threads, work)
         # Shielded: a caller that is cancelled must not leave its transaction half known.

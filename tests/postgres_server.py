@@ -15,7 +15,7 @@ import psycopg
 from alembic import command
 from emptied import empty, shape
 
-from storage import postgres, schema
+from storage import reach, schema
 
 HINT = "sudo apt-get install postgresql"
 #: PostgreSQL refuses to run as root; Debian's package has made this user for it.
@@ -161,7 +161,7 @@ class PostgresServer:
     def _make_template(self) -> None:
         if self._shape is None:
             self.admin(f"CREATE DATABASE {TEMPLATE} TEMPLATE template0")
-            engine = postgres.writer(self.url(TEMPLATE))
+            engine = reach.writer(self.url(TEMPLATE))
             with engine.begin() as connection:
                 command.upgrade(schema.config(connection), "head")
             engine.dispose()

@@ -13,7 +13,7 @@ from postgres_server import PostgresServer
 from pydantic import SecretStr
 from sqlalchemy import Engine, event
 
-from storage import postgres, sqlite
+from storage import reach, sqlite
 from storage.store import Store
 
 Rows = Callable[[str], list[tuple]]
@@ -100,7 +100,7 @@ class PostgresDatabase:
         self.url = server.url(self._database)
 
     def writer(self) -> Engine:
-        return postgres.writer(self.url)
+        return reach.writer(self.url)
 
     def looker(self) -> tuple[Rows, Callable[[], None]]:
         connection = psycopg.connect(self.url, autocommit=True)

@@ -26,6 +26,7 @@ NEEDS = (
     Need("node", "nodejs", "AWS's device SDKs for Node against both brokers"),
     Need("npm", "npm", "the packages of those SDKs"),
     Need("postgres", "postgresql", "the store on a real server; each test session starts one of its own"),
+    Need("pgbouncer", "pgbouncer", "the store behind a pool that hands each transaction another connection"),
 )
 
 #: Where daemons live; not on every user's PATH.

@@ -6,8 +6,8 @@ from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.dialects.sqlite import pysqlite
 from sqlalchemy.exc import IntegrityError
 
-from storage import postgres
-from storage.many import _compiled, execute_many, many
+from storage import reach
+from storage.many import execute_many, many, spelt
 
 INSERT = text("INSERT INTO t (a, b, c) VALUES (:a, :b, :a || '!')")
 UPDATE = text("UPDATE t SET b = :b WHERE a = :a AND b = :seen")
@@ -33,7 +33,7 @@ def connection(dialect, request):
         engine = create_engine("sqlite://")
     else:
         server = request.getfixturevalue("postgres_server")
-        engine = postgres.writer(server.url(server.new_database(template=None)))
+        engine = reach.writer(server.url(server.new_database(template=None)))
     with engine.begin() as connection:
         key = "INTEGER PRIMARY KEY" if dialect == "sqlite" else "SERIAL PRIMARY KEY"
         connection.execute(text(f"CREATE TABLE t (id {key}, a TEXT UNIQUE, b BIGINT, c TEXT)"))
@@ -74,10 +74,10 @@ def test_whatever_a_value_holds_comes_out_again_and_in_order(connection):
 
 
 def test_a_driver_with_positions_gets_them_and_one_with_names_keeps_them():
-    assert _compiled(UPDATE, pysqlite.dialect()) == (
+    assert spelt(UPDATE.text, pysqlite.dialect()) == (
         "UPDATE t SET b = ? WHERE a = ? AND b = ?",
         ["b", "a", "seen"],
     )
-    words, order = _compiled(UPDATE, psycopg.dialect())
+    words, order = spelt(UPDATE.text, psycopg.dialect())
     assert order is None
     assert words == "UPDATE t SET b = %(b)s WHERE a = %(a)s AND b = %(seen)s"

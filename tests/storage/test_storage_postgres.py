@@ -15,7 +15,7 @@ from sites import PostgresDatabase
 from sqlalchemy import Connection, text
 
 from domain.errors import InvalidRequest, Unavailable
-from storage import postgres
+from storage import postgres, reach
 from storage.beside import beside
 from storage.breaker import FIRST_WAIT, LONGEST_WAIT, Breaker
 from storage.signals import Signal, raise_after_commit
@@ -136,13 +136,13 @@ async def test_a_verb_runs_alone_unless_it_may_run_beside_others(store: Store, o
 async def test_a_lock_that_is_not_given_and_a_statement_that_does_not_end_are_given_up(
     store: Store, site: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(postgres._LIMITS, "lock_timeout", 50)
+    monkeypatch.setitem(reach.LIMITS, "lock_timeout", 50)
     with psycopg.connect(site.url) as connection:
         connection.execute("LOCK TABLE things")
         with pytest.raises(Unavailable, match="locked by other writers"):
             await store.write(insert, "a")
     await store.write(insert, "a")
-    monkeypatch.setitem(postgres._LIMITS, "statement_timeout", 50)
+    monkeypatch.setitem(reach.LIMITS, "statement_timeout", 50)
     with pytest.raises(Unavailable, match="took too long"):
         await store.write(lambda c: c.execute(text("SELECT pg_sleep(60)")))
     with pytest.raises(Unavailable, match="took too long"):
@@ -183,7 +183,7 @@ async def test_who_works_for_long_is_not_taken_for_one_whose_server_has_gone(
 async def test_a_process_that_stands_still_in_a_transaction_does_not_hold_up_the_others(
     store: Store, other: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(postgres._LIMITS, "idle_in_transaction_session_timeout", 100)
+    monkeypatch.setitem(reach.LIMITS, "idle_in_transaction_session_timeout", 100)
     entered, go_on = threading.Event(), threading.Event()
 
     def stand_still(connection: Connection) -> None:
@@ -273,7 +273,7 @@ async def test_a_frozen_server_is_given_up_and_found_again(
     own_server: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres, "PATIENCE", 0.5)
-    monkeypatch.setitem(postgres._CONNECT, "connect_timeout", 2)
+    monkeypatch.setitem(reach.CONNECT, "connect_timeout", 2)
     store = PostgresDatabase(own_server, tmp_path).store()
     await store.write(insert, "before")
     own_server.freeze()

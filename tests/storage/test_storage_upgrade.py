@@ -1,14 +1,16 @@
 """Servers of several versions on one PostgreSQL: who may start on which schema, what brings it up to date."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
+from alembic import command
 from postgres_server import PostgresServer
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from domain.errors import Unavailable
-from storage import postgres, schema
+from storage import postgres, reach, schema, serving
 from storage.store import Store
 
 
@@ -18,7 +20,7 @@ def empty(postgres_server: PostgresServer) -> str:
 
 
 def do(url: str, *statements: str) -> None:
-    engine = postgres.writer(url)
+    engine = reach.writer(url)
     with engine.begin() as connection:
         for statement in statements:
             connection.execute(text(statement))
@@ -88,5 +90,35 @@ async def test_a_database_that_cannot_be_used_is_told_in_one_line(
 
 
 def test_a_password_goes_into_the_url_whatever_is_in_it() -> None:
-    url = postgres.with_password("postgresql://me@db:5432/name?sslmode=require", "p@ss:/%")
-    assert url == "postgresql://me:p%40ss%3A%2F%25@db:5432/name?sslmode=require"
+    url = reach.with_password("postgresql://me@db:5432/name?sslmode=require", "p@ss:/%")
+    assert url == "postgresql://me@db:5432/name?sslmode=require&password=p%40ss%3A%2F%25"
+
+
+def test_what_older_programs_do_not_know_is_not_done_before_they_are_gone(empty: str) -> None:
+    knows = partial(looked, empty, lambda connection: serving.all_know(connection, serving.PIECEWISE))
+    engine = reach.writer(empty)
+    with engine.begin() as connection:
+        command.upgrade(schema.config(connection), "0007")
+    engine.dispose()
+    postgres.upgrade(empty)
+    assert not knows()
+    postgres.upgrade(empty)
+    assert not knows(), "doing it again says nothing of who is at work"
+    postgres.upgrade(empty, finish=True)
+    assert knows()
+
+
+def test_on_a_new_database_nobody_is_older(empty: str) -> None:
+    with pytest.raises(Unavailable, match="no tables of ours yet"):
+        postgres.upgrade(empty, finish=True)
+    postgres.upgrade(empty)
+    assert looked(empty, serving.oldest) == schema.HEAD
+
+
+def looked(url: str, look: Callable[[Connection], object]) -> object:
+    engine = reach.writer(url)
+    try:
+        with engine.begin() as connection:
+            return look(connection)
+    finally:
+        engine.dispose()
