@@ -46,7 +46,7 @@ async def get(call: Call[Nothing, Nothing]) -> GotArtifact:
 
 
 async def page(call: Call[Paging, Nothing]) -> ArtifactList:
-    found = await call.store.read(
+    found = await call.store.browse(
         artifacts.page, max_results=call.query.max_results, next_token=call.query.next_token
     )
     views = tuple(ArtifactView(**_members(artifact)) for artifact in found.items)

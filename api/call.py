@@ -38,6 +38,8 @@ class ApiOptions:
     api_key: str | None
     clock: Callable[[], datetime]
     ready: Callable[[], Mapping[str, bool]]
+    #: What is told beside the parts that must be ready: those that a process can do without.
+    optional: Callable[[], Mapping[str, bool]] = dict
     version: str
     links: Mapping[str, str] = field(default_factory=dict)
     #: Names besides loopback's by which callers without a key may call us.

@@ -14,12 +14,12 @@ from storage.timeline import Asked, Noted
 
 
 async def page_for_job(call: Call[ListEvents, Nothing]) -> EventList:
-    return _answer(await call.store.read(timeline.page_for_job, call.path["jobId"], _asked(call.query)))
+    return _answer(await call.store.browse(timeline.page_for_job, call.path["jobId"], _asked(call.query)))
 
 
 async def page_for_thing(call: Call[ListEvents, Nothing]) -> EventList:
     return _answer(
-        await call.store.read(
+        await call.store.browse(
             timeline.page_for_thing, call.path["jobId"], call.path["thingName"], _asked(call.query)
         )
     )

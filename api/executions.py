@@ -25,7 +25,7 @@ async def get(call: Call[Nothing, Nothing]) -> GotExecution:
 
 
 async def page_for_job(call: Call[ListExecutions, Nothing]) -> JobExecutions:
-    found = await call.store.read(
+    found = await call.store.browse(
         executions.page_for_job,
         call.path["jobId"],
         status=call.query.status,
@@ -41,7 +41,7 @@ async def page_for_job(call: Call[ListExecutions, Nothing]) -> JobExecutions:
 
 
 async def page_for_thing(call: Call[ListExecutions, Nothing]) -> ThingExecutions:
-    found = await call.store.read(
+    found = await call.store.browse(
         executions.page_for_thing,
         call.path["thingName"],
         status=call.query.status,

@@ -48,7 +48,7 @@ async def get(call: Call[Nothing, Nothing]) -> GotGroup:
 
 
 async def page(call: Call[ListGroups, Nothing]) -> GroupList:
-    found = await call.store.read(
+    found = await call.store.browse(
         groups.page,
         name_prefix=call.query.name_prefix,
         max_results=call.query.max_results,
@@ -89,7 +89,7 @@ async def remove(call: Call[Nothing, ChangeMembers]) -> MembersRemoved:
 
 
 async def list_members(call: Call[ListMembers, Nothing]) -> MemberNames:
-    found = await call.store.read(
+    found = await call.store.browse(
         members.of_group,
         call.path["thingGroupName"],
         recursive=bool(call.query.recursive),

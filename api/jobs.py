@@ -85,7 +85,7 @@ async def document(call: Call[Nothing, Nothing]) -> GotDocument:
 
 async def page(call: Call[ListJobs, Nothing]) -> JobList:
     asked = call.query
-    found = await call.store.read(
+    found = await call.store.browse(
         jobs.page,
         status=asked.status,
         target_selection=asked.target_selection,

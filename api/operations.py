@@ -17,6 +17,8 @@ class Ready(Answer):
 
     ready: bool
     parts: dict[str, bool]
+    #: What can be done without: a replica that is false is passed over.
+    optional: dict[str, bool]
     error: str | None = None
 
     @property
@@ -36,16 +38,16 @@ async def alive(call: Call[Nothing, Nothing]) -> Alive:
 
 
 async def ready(call: Call[Nothing, Nothing]) -> Ready:
-    return readiness(call.options.ready())
+    return readiness(call.options.ready(), call.options.optional())
 
 
-def readiness(found: Mapping[str, bool]) -> Ready:
+def readiness(found: Mapping[str, bool], optional: Mapping[str, bool] | None = None) -> Ready:
     """Return what is said of these parts."""
-    parts = dict(found)
+    parts, others = dict(found), dict(optional or {})
     failing = [name for name, is_ready in parts.items() if not is_ready]
     if failing:
-        return Ready(ready=False, parts=parts, error=f"not ready: {', '.join(failing)}")
-    return Ready(ready=True, parts=parts)
+        return Ready(ready=False, parts=parts, optional=others, error=f"not ready: {', '.join(failing)}")
+    return Ready(ready=True, parts=parts, optional=others)
 
 
 async def about(call: Call[Nothing, Nothing]) -> About:

@@ -27,7 +27,7 @@ _LISTED: Final = 1000
 
 async def explain(call: Call[Nothing, Nothing]) -> Explanation:
     job_id, thing_name = call.path["jobId"], call.path["thingName"]
-    found = await call.store.read(explains.why, job_id, thing_name, at=call.at)
+    found = await call.store.browse(explains.why, job_id, thing_name, at=call.at)
     return Explanation(
         job_id=job_id,
         thing_name=thing_name,

@@ -53,7 +53,7 @@ async def get(call: Call[TemplateVersion, Nothing]) -> GotTemplate:
 
 
 async def page(call: Call[Paging, Nothing]) -> TemplateList:
-    found = await call.store.read(
+    found = await call.store.browse(
         templates.page, max_results=call.query.max_results, next_token=call.query.next_token
     )
     views = tuple(template_view(template, call.options.arns) for template in found.items)
@@ -61,7 +61,7 @@ async def page(call: Call[Paging, Nothing]) -> TemplateList:
 
 
 async def versions(call: Call[Paging, Nothing]) -> TemplateList:
-    found = await call.store.read(
+    found = await call.store.browse(
         templates.versions,
         call.path["jobTemplateId"],
         max_results=call.query.max_results,

@@ -47,11 +47,11 @@ async def get(call: Call[Nothing, Nothing]) -> GotThing:
 async def page(call: Call[ListThings, Nothing]) -> ThingList:
     asked = call.query
     if asked.query is not None:
-        found = await call.store.read(
+        found = await call.store.browse(
             things.search, asked.query, max_results=asked.max_results, next_token=asked.next_token
         )
     else:
-        found = await call.store.read(
+        found = await call.store.browse(
             things.page,
             name_prefix=asked.name_prefix,
             attribute=asked.attribute,
@@ -100,7 +100,7 @@ async def let_out(call: Call[Nothing, Nothing]) -> LetOut:
 
 
 async def groups_of(call: Call[Paging, Nothing]) -> GroupNames:
-    found = await call.store.read(
+    found = await call.store.browse(
         members.of_thing,
         call.path["thingName"],
         max_results=call.query.max_results,

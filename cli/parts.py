@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -139,6 +140,7 @@ def api_options(ground: Ground, ready: Callable[[], Mapping[str, bool]]) -> ApiO
         api_key=None if key is None else key.get_secret_value(),
         clock=ground.clock,
         ready=ready,
+        optional=partial(_optional, ground.store),
         version=version("thingjobs"),
         links={},
         insecure=settings.insecure_operators,
@@ -151,6 +153,11 @@ def api_options(ground: Ground, ready: Callable[[], Mapping[str, bool]]) -> ApiO
         authority=ground.authority,
         sources=document_sources(settings, ground.links),
     )
+
+
+def _optional(store: Store) -> Mapping[str, bool]:
+    """Return what is there that the API can do without."""
+    return {} if store.asks_replica is None else {"replica": store.asks_replica}
 
 
 def policy_of(settings: Settings, links: Links) -> Policy:

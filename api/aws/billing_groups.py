@@ -84,7 +84,7 @@ async def delete(call: AwsCall[DeleteBillingGroupInput]) -> Empty:
 
 async def page(call: AwsCall[ListBillingGroupsInput]) -> BillingGroupList:
     given, arns = call.given, call.options.arns
-    found = await call.store.read(
+    found = await call.store.browse(
         billing_groups.page,
         name_prefix=given.name_prefix_filter,
         max_results=given.max_results,
@@ -120,7 +120,7 @@ def _group(given: AddBilledInput, arns: Arns) -> str:
 
 
 async def list_members(call: AwsCall[ListBilledInput]) -> BilledList:
-    found = await call.store.read(
+    found = await call.store.browse(
         billing_groups.members,
         call.given.billing_group_name,
         max_results=call.given.max_results,

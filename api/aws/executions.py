@@ -97,7 +97,7 @@ async def delete(call: AwsCall[DeleteExecutionInput]) -> Empty:
 
 async def page_for_job(call: AwsCall[ListForJobInput]) -> JobExecutions:
     given, arns = call.given, call.options.arns
-    found = await call.store.read(
+    found = await call.store.browse(
         execution_lists.of_job,
         names.job(given.job_id, arns=arns),
         status=given.status,
@@ -113,7 +113,7 @@ async def page_for_job(call: AwsCall[ListForJobInput]) -> JobExecutions:
 
 async def page_for_thing(call: AwsCall[ListForThingInput]) -> ThingExecutions:
     given, arns = call.given, call.options.arns
-    found = await call.store.read(
+    found = await call.store.browse(
         execution_lists.on_thing,
         _thing(given.thing_name, arns),
         status=given.status,

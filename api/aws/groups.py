@@ -165,7 +165,7 @@ async def _delete(call: AwsCall[DeleteGroupInput], *, is_dynamic: bool) -> Empty
 
 async def page(call: AwsCall[ListGroupsInput]) -> GroupList:
     given, arns = call.given, call.options.arns
-    found = await call.store.read(
+    found = await call.store.browse(
         hierarchy.page,
         parent=given.parent_group,
         recursive=given.parent_group is None if given.recursive is None else given.recursive,

@@ -37,13 +37,13 @@ async def get(call: AwsCall[NothingInput]) -> Indexing:
 async def search(call: AwsCall[SearchInput]) -> Found:
     given = call.given
     check_version(given.query_version)
-    found = await call.store.read(
+    found = await call.store.browse(
         things.search,
         given.query_string,
         max_results=min(given.max_results, MAX_RESULTS),
         next_token=given.next_token,
     )
-    groups = await call.store.read(members.of_things, [thing.thing_name for thing in found.items])
+    groups = await call.store.browse(members.of_things, [thing.thing_name for thing in found.items])
     return Found(
         things=tuple(_found(thing, groups.get(thing.thing_name, [])) for thing in found.items),
         next_token=found.next_token,

@@ -163,7 +163,7 @@ async def page(call: AwsCall[ListJobsInput]) -> JobList:
         group_id=given.thing_group_id,
         namespace_id=given.namespace_id,
     )
-    found = await call.store.read(
+    found = await call.store.browse(
         summaries.page, asked, max_results=given.max_results, next_token=given.next_token
     )
     return JobList(

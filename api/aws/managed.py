@@ -26,7 +26,7 @@ async def page(call: AwsCall[ListManagedInput]) -> ManagedList:
         listed = list(managed.TEMPLATES.values())
     else:
         listed = [managed.find(_named(given.template_name, arns))]
-    found = await call.store.read(
+    found = await call.store.browse(
         pages.of,
         ("managed templates", given.template_name),
         [(template.name, template) for template in listed],

@@ -66,8 +66,8 @@ def _both(given: AddInput | RemoveInput, arns: Arns) -> tuple[str, str]:
 
 async def list_members(call: AwsCall[ListMembersInput]) -> MemberList:
     given = call.given
-    await call.store.read(groups.standing, given.thing_group_name)
-    found = await call.store.read(
+    await call.store.browse(groups.standing, given.thing_group_name)
+    found = await call.store.browse(
         members.of_group,
         given.thing_group_name,
         recursive=given.recursive,
@@ -79,7 +79,7 @@ async def list_members(call: AwsCall[ListMembersInput]) -> MemberList:
 
 async def list_groups(call: AwsCall[GroupsOfInput]) -> GroupList:
     given, arns = call.given, call.options.arns
-    found = await call.store.read(
+    found = await call.store.browse(
         members.of_thing, given.thing_name, max_results=given.max_results, next_token=given.next_token
     )
     shown = tuple(GroupNameAndArn(group_name=name, group_arn=arns.group(name)) for name in found.items)

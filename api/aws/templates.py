@@ -72,7 +72,7 @@ async def describe(call: AwsCall[OneTemplateInput]) -> TemplateDescribed:
 
 
 async def page(call: AwsCall[Paging]) -> TemplateList:
-    found = await call.store.read(
+    found = await call.store.browse(
         templates.page, max_results=call.given.max_results, next_token=call.given.next_token
     )
     return TemplateList(

@@ -62,7 +62,7 @@ async def update(call: AwsCall[UpdateThingTypeInput]) -> Empty:
 
 
 async def page(call: AwsCall[ListThingTypesInput]) -> ThingTypeList:
-    found = await call.store.read(
+    found = await call.store.browse(
         thing_types.page,
         name=call.given.thing_type_name,
         max_results=call.given.max_results,

@@ -88,7 +88,7 @@ async def delete(call: AwsCall[DeleteThingInput]) -> Empty:
 
 async def page(call: AwsCall[ListThingsInput]) -> ThingList:
     given = call.given
-    found = await call.store.read(
+    found = await call.store.browse(
         things.page,
         attribute=given.attribute,
         begins=given.use_prefix_attribute_value,

@@ -14,12 +14,22 @@ def test_healthz_tells_that_the_process_lives(door):
 
 
 def test_readyz_names_the_parts_that_are_not_ready(door):
-    assert door.ok("GET", "/readyz") == {"ready": True, "parts": {"store": True}, "error": None}
+    assert door.ok("GET", "/readyz") == {
+        "ready": True,
+        "parts": {"store": True},
+        "optional": {},
+        "error": None,
+    }
     door.parts = {"store": True, "broker": False, "dispatcher": False}
     reply = door("GET", "/readyz")
     assert reply.status == 503
     assert reply.headers["Retry-After"] == "1"
-    assert reply.body == {"ready": False, "parts": door.parts, "error": "not ready: broker, dispatcher"}
+    assert reply.body == {
+        "ready": False,
+        "parts": door.parts,
+        "optional": {},
+        "error": "not ready: broker, dispatcher",
+    }
     assert door("GET", "/healthz").status == 200
     door.parts = {"store": True}
     assert door("GET", "/readyz").status == 200
