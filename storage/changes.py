@@ -21,14 +21,15 @@ from domain.planner import Complete, plan
 from domain.quarantine import NO_QUARANTINE, Quarantine
 from storage import acts, lifecycle_notes, marks, retries, rows, waves
 from storage.lists import bound, ints
-from storage.locks import lock_log, require_hit
-from storage.many import Many, execute_many, many
+from storage.locks import log_locks, require_hit
+from storage.many import Many, many
 from storage.millis import to_millis
 from storage.paces import COLUMNS, counts_of, ended, pace
 from storage.quarantine import count_failures
 from storage.rows import Stored
 from storage.signals import Signal, raise_after_commit
 from storage.tables import COUNTERS, OPEN_SQL
+from storage.together import Asked, together
 
 
 class Step(NamedTuple):
@@ -73,8 +74,8 @@ _UPDATE: Final = many(
 )
 #: The same where an execution only goes on: no index has to be looked at for these columns.
 _GOES_ON: Final = ("version", "status_details", "last_updated_at", "replies")
-_UPDATE_PROGRESS: Final = text(
-    f"UPDATE executions SET {', '.join(f'{name} = :{name}' for name in _GOES_ON)} "
+_UPDATE_PROGRESS: Final = _UPDATE._replace(
+    each=f"UPDATE executions SET {', '.join(f'{name} = :{name}' for name in _GOES_ON)} "
     "WHERE id = :key AND version = :seen"
 )
 _TOLD: Final = {
@@ -119,18 +120,20 @@ def write(
     if not changes:
         return
     details = [rows.details_text(change.after.status_details) for change in changes]
-    _update(connection, changes, details)
+    updates = _updates(connection, changes, details)
     events = [
         _event(change.stored, step, text_ if step.after is change.after else None)
         for change, text_ in zip(changes, details, strict=True)
         for step in change.steps
     ]
+    if events and actor:
+        told = [Asked(_EVENT_BY, [{**event, "actor": actor} for event in events])]
+    else:
+        told = [Asked(_EVENT, events)] if events else []
+    found = together(connection, *updates, *(log_locks(connection) if told else ()), *told)
+    for update, hit in zip(updates, found, strict=False):
+        require_hit(hit, len(update.values))
     if events:
-        lock_log(connection)
-        if actor:
-            execute_many(connection, _EVENT_BY, [{**event, "actor": actor} for event in events])
-        else:
-            execute_many(connection, _EVENT, events)
         raise_after_commit(connection, Signal.EVENTS)
     if any(change.after.deadline_at is not None for change in changes):
         raise_after_commit(connection, Signal.AGENDA)
@@ -215,8 +218,8 @@ def complete(connection: Connection, job_keys: Sequence[int], *, at: datetime) -
         raise_after_commit(connection, Signal.EVENTS)
 
 
-def _update(connection: Connection, changes: Sequence[Change], details: Sequence[str]) -> None:
-    """Write the rows. PostgreSQL sees by itself what stays, and has one order of locks."""
+def _updates(connection: Connection, changes: Sequence[Change], details: Sequence[str]) -> list[Asked]:
+    """Return what writes the rows. PostgreSQL sees by itself what stays, and has one order of locks."""
     rest: list[dict[str, Any]] = []
     progress: list[dict[str, Any]] = []
     splits = connection.dialect.name == "sqlite"
@@ -226,10 +229,8 @@ def _update(connection: Connection, changes: Sequence[Change], details: Sequence
             progress.append(_progress(change, text_))
         else:
             rest.append({**rows.columns(after, text_), **_progress(change, text_)})
-    if rest:
-        require_hit(execute_many(connection, _UPDATE, rest), len(rest))
-    if progress:
-        require_hit(execute_many(connection, _UPDATE_PROGRESS, progress), len(progress))
+    found = [Asked(_UPDATE, rest), Asked(_UPDATE_PROGRESS, progress)]
+    return [each for each in found if each.values]
 
 
 #: What stays as it is while an execution only goes on.

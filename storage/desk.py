@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from domain import queue
 from domain.errors import NotFound, Undeliverable
@@ -26,6 +26,7 @@ from storage.pending import pending_of, place
 from storage.policy import Policy
 from storage.refusals import refused
 from storage.rows import Stored
+from storage.together import Asked, together
 
 
 @dataclass(slots=True)
@@ -143,38 +144,42 @@ def _swept_by(sheet: Sheet) -> Cause | None:
 
 
 def lay_out(connection: Connection, requests: Sequence[Request], *, policy: Policy, at: datetime) -> Desk:
-    """Read all that the requests may touch: four statements, whatever their number."""
-    things = _keys(connection, "things", "name", {r.thing_name for r in requests})
+    """Read all that the requests may touch: three statements, whatever their number."""
+    names = sorted({r.thing_name for r in requests})
+    pairs = {(r.thing_name, r.job_id) for r in requests if r.job_id not in (None, NEXT)}
+    asked = [Asked(_things(connection), {"names": bound(connection, names)})]
+    if pairs:
+        asked.append(Asked(_executions(connection), {"pairs": json.dumps(sorted(pairs))}))
+    things, *executions = together(connection, *asked)
+    keys = {name: key for name, key in things.rows}  # noqa: C416 - rows are no pairs to dict()
     sheets: dict[int, Sheet] = {}
-    by_pair = _pairs(connection, requests, things, sheets)
-    queues = _queues(connection, requests, things, sheets)
-    deliveries = Deliveries(connection, things.values(), policy=policy, at=at)
-    return Desk(connection, at, things, sheets, by_pair, queues, deliveries)
+    by_pair: dict[tuple[str, str], list[Sheet]] = {}
+    for found in executions:
+        for row in found.rows:
+            entry = rows.stored(row)
+            pair = (entry.execution.thing_name, entry.execution.job_id)
+            by_pair.setdefault(pair, []).append(_sheet(sheets, entry))
+    queues = _queues(connection, requests, keys, sheets)
+    deliveries = Deliveries(connection, keys.values(), policy=policy, at=at)
+    return Desk(connection, at, keys, sheets, by_pair, queues, deliveries)
 
 
-def _pairs(
-    connection: Connection, requests: Sequence[Request], things: Mapping[str, int], sheets: dict[int, Sheet]
-) -> dict[tuple[str, str], list[Sheet]]:
-    pairs = {
-        (r.thing_name, r.job_id)
-        for r in requests
-        if r.job_id is not None and r.job_id != NEXT and r.thing_name in things
-    }
-    if not pairs:
-        return {}
-    jobs = _keys(connection, "jobs", "job_id", {job_id for _, job_id in pairs})
-    keys = [(things[name], jobs[job_id]) for name, job_id in pairs if job_id in jobs]
-    found: dict[tuple[str, str], list[Sheet]] = {}
-    for entry in rows.select(
-        connection,
-        "e.thing = p.a AND e.job = p.b AND j.status <> 'DELETION_IN_PROGRESS'",
-        {"pairs": json.dumps(keys)},
-        source=f"{pairs_of(connection, 'pairs')} p CROSS JOIN executions e",
-    ):
-        execution = entry.execution
-        sheet = _sheet(sheets, entry)
-        found.setdefault((execution.thing_name, execution.job_id), []).append(sheet)
-    return found
+def _things(connection: Connection) -> str:
+    """Return what finds the things: what one may begin depends on all it has, so nobody else decides now."""
+    return (
+        f"SELECT x.name, x.id FROM {texts(connection, 'names')} n "
+        f"CROSS JOIN things x WHERE x.name = n.v AND x.deleted_at IS NULL {locked(connection, 'x')}"
+    )
+
+
+def _executions(connection: Connection) -> str:
+    """Return what finds the executions of jobs on things, both by name."""
+    return (
+        f"SELECT {rows.COLUMNS} FROM {pairs_of(connection, 'pairs', 'text')} p "
+        "CROSS JOIN things t CROSS JOIN jobs j CROSS JOIN executions e "
+        "WHERE t.name = p.a AND t.deleted_at IS NULL AND j.job_id = p.b AND e.thing = t.id AND e.job = j.id "
+        "AND j.status <> 'DELETION_IN_PROGRESS'"
+    )
 
 
 def _queues(
@@ -193,16 +198,3 @@ def _queues(
 
 def _sheet(sheets: dict[int, Sheet], entry: Stored) -> Sheet:
     return sheets.setdefault(entry.key, Sheet(entry, entry.execution, entry.replies))
-
-
-def _keys(connection: Connection, table: str, column: str, names: Iterable[str]) -> dict[str, int]:
-    alive = ""
-    if table == "things":
-        # What a thing may begin depends on all it has: nobody else decides about it meanwhile.
-        alive = f"AND x.deleted_at IS NULL {locked(connection, 'x')}"
-    statement = text(
-        f"SELECT x.{column}, x.id FROM {texts(connection, 'names')} n "
-        f"CROSS JOIN {table} x WHERE x.{column} = n.v {alive}"
-    )
-    found = connection.execute(statement, {"names": bound(connection, sorted(names))})
-    return {name: key for name, key in found}  # noqa: C416 - rows are no pairs to dict()

@@ -27,15 +27,15 @@ def texts(connection: Connection, name: str) -> str:
     return f"(SELECT unnest(CAST(:{name} AS text[])) AS v)"
 
 
-def pairs(connection: Connection, name: str) -> str:
-    """Return a sub-select with the columns ``a`` and ``b`` over the JSON pairs of integers in ``:name``."""
+def pairs(connection: Connection, name: str, kind: str = "bigint") -> str:
+    """Return a sub-select with the columns ``a`` and ``b``, of one kind, over the JSON pairs in ``:name``."""
     if _is_sqlite(connection):
         return (
             "(SELECT json_extract(value, '$[0]') AS a, json_extract(value, '$[1]') AS b "
             f"FROM json_each(:{name}))"
         )
     return (
-        "(SELECT CAST(p ->> 0 AS bigint) AS a, CAST(p ->> 1 AS bigint) AS b "
+        f"(SELECT CAST(p ->> 0 AS {kind}) AS a, CAST(p ->> 1 AS {kind}) AS b "
         f"FROM jsonb_array_elements(CAST(:{name} AS jsonb)) p)"
     )
 

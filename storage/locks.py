@@ -13,6 +13,7 @@ from sqlalchemy import Connection, CursorResult, text
 
 from storage.database import Overtaken
 from storage.lists import bound, ints
+from storage.together import Asked, Found, together
 
 #: Held by every writing transaction: shared by verbs that may run beside others, else alone.
 GATE: Final = 7_401_000
@@ -22,7 +23,7 @@ SCHEMA: Final = 7_401_001
 LOG: Final = 7_401_002
 
 
-def require_hit(result: CursorResult[Any], rows: int = 1) -> None:
+def require_hit(result: CursorResult[Any] | Found, rows: int = 1) -> None:
     """Raise ``Overtaken`` unless an UPDATE guarded by versions has hit so many rows."""
     if result.rowcount != rows:
         raise Overtaken("another writer was faster; try again")
@@ -30,8 +31,12 @@ def require_hit(result: CursorResult[Any], rows: int = 1) -> None:
 
 def lock_log(connection: Connection) -> None:
     """Be the only one who writes transitions until the commit: their numbers rise in the order of commits."""
-    if connection.dialect.name != "sqlite":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOG})
+    together(connection, *log_locks(connection))
+
+
+def log_locks(connection: Connection) -> list[Asked]:
+    """Return what does that, to be sent together with what is written then."""
+    return [] if connection.dialect.name == "sqlite" else [Asked(f"SELECT pg_advisory_xact_lock({LOG})", {})]
 
 
 def lock_things(connection: Connection, keys: Iterable[int]) -> None:

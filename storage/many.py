@@ -19,8 +19,8 @@ from sqlalchemy import Connection, CursorResult, Dialect, TextClause, text
 class Many(NamedTuple):
     """A statement for each row, and the same over all rows, which it binds as one."""
 
-    each: TextClause
-    over: TextClause
+    each: str
+    over: str
 
 
 def many(each: str, over: str, **types: str) -> Many:
@@ -30,7 +30,7 @@ def many(each: str, over: str, **types: str) -> Many:
     """
     columns = ", ".join(f"{name} {kind}" for name, kind in types.items())
     rows = f"ROWS FROM (json_to_recordset(CAST(:rows AS json)) AS ({columns})) WITH ORDINALITY AS v"
-    return Many(text(each), text(over.format(rows=rows)))
+    return Many(each, over.format(rows=rows))
 
 
 def execute_many(
@@ -38,17 +38,23 @@ def execute_many(
 ) -> CursorResult[Any]:
     """Run ``statement`` for each row. Values go to the driver as they are: no types, at least two names."""
     if isinstance(statement, Many) and connection.dialect.name != "sqlite":
-        words, _ = _compiled(statement.over, connection.dialect)
-        return connection.exec_driver_sql(words, {"rows": to_json(rows).decode()})
-    each = statement.each if isinstance(statement, Many) else statement
-    words, order = _compiled(each, connection.dialect)
+        return connection.exec_driver_sql(*over_all(connection, statement, rows))
+    each = statement.each if isinstance(statement, Many) else statement.text
+    words, order = spelt(each, connection.dialect)
     if order is None:
         return connection.exec_driver_sql(words, [dict(row) for row in rows])
     return connection.exec_driver_sql(words, list(map(itemgetter(*order), rows)))
 
 
-@lru_cache(maxsize=16)
-def _compiled(statement: TextClause, dialect: Dialect) -> tuple[str, Sequence[str] | None]:
+def over_all(
+    connection: Connection, statement: Many, rows: Sequence[Mapping[str, Any]]
+) -> tuple[str, dict[str, Any]]:
+    """Return the one statement over all rows as PostgreSQL's driver takes it, and what it binds."""
+    return spelt(statement.over, connection.dialect)[0], {"rows": to_json(rows).decode()}
+
+
+@lru_cache(maxsize=64)
+def spelt(statement: str, dialect: Dialect) -> tuple[str, Sequence[str] | None]:
     """Return the statement as the driver spells it, and the order of its names if it wants positions."""
-    compiled: Any = statement.compile(dialect=dialect)
+    compiled: Any = text(statement).compile(dialect=dialect)
     return str(compiled), compiled.positiontup

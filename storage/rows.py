@@ -7,13 +7,14 @@ from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
 from pydantic_core import from_json, to_json
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from domain.execution import Execution, Status
 from domain.job import JobStatus
 from domain.pacing import parse as pacing_from
 from domain.timeout_config import parse
 from storage.millis import from_millis, to_millis
+from storage.together import Asked, together
 
 #: Everything a rule may want to know about an execution and its job, in the order `_value` reads it.
 COLUMNS: Final = (
@@ -106,8 +107,10 @@ def select(
 ) -> list[Stored]:
     """Return the executions that ``where`` (with ORDER BY and LIMIT, if any) picks."""
     # Only our own constants ever reach this text; values are bound.
-    statement = text(f"SELECT {COLUMNS} FROM {source} {JOINS} WHERE {where}")
-    return [stored(row) for row in connection.execute(statement, parameters).all()]
+    (found,) = together(
+        connection, Asked(f"SELECT {COLUMNS} FROM {source} {JOINS} WHERE {where}", parameters)
+    )
+    return [stored(row) for row in found.rows]
 
 
 def details_from(raw: str) -> Mapping[str, str]:
