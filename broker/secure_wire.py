@@ -27,6 +27,11 @@ async def dial(host: str, port: int, tls: Tls | None) -> Wire:
     except ssl.SSLError as error:
         sock.close()
         raise LinkDown(f"TLS with the broker at {host}:{port}: {cause(error)}") from None
+    except ConnectionError:
+        sock.close()
+        raise LinkDown(
+            f"TLS with the broker at {host}:{port}: it hung up in the handshake; does it speak TLS there?"
+        ) from None
     except BaseException:
         sock.close()
         raise
@@ -43,7 +48,7 @@ async def _shake_hands(sock: socket.socket, context: ssl.SSLContext, host: str) 
             await loop.sock_sendall(sock, outgoing.read())
             data = await loop.sock_recv(sock, CHUNK)
             if not data:
-                raise OSError("it hung up in the TLS handshake; does it speak TLS on this port?") from None
+                raise ConnectionResetError from None
             incoming.write(data)
         except ssl.SSLError:
             # Tell the broker why, as far as that can be done now.
@@ -116,4 +121,8 @@ class SecureWire(Wire):
         self._sealed += self._outgoing.read()
 
     def _push(self) -> bool:
-        return self._give_away(self._sealed)
+        went = self._give_away(self._sealed)
+        if self._ended and self.trouble is None:  # what it said before it hung up is still to be read
+            self._incoming.write(self._receive()[0])
+            self._open(ended=True)
+        return went

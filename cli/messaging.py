@@ -22,8 +22,10 @@ from broker.mqtt import ExternalLink
 from broker.notifier import Notifier
 from broker.presence import Presence
 from broker.revocation import Revocation
+from broker.tls import Tls
 from cli.certificate_parts import secure_listener
 from cli.parts import Ground, Runs, arns_of, running
+from cli.settings import Settings
 from domain.errors import Unavailable
 from domain.topics import Topics
 from storage.signals import Signal
@@ -180,6 +182,20 @@ async def link_of(ground: Ground) -> Link:
         username=settings.broker_username,
         password=None if password is None else password.get_secret_value(),
         group=GROUP if settings.dispatchers == "shared" else None,
+        mqtt_version=settings.broker_mqtt_version,
+        notification_seconds=60 * settings.notification_minutes,
+        tls=_tls(settings),
+    )
+
+
+def _tls(settings: Settings) -> Tls | None:
+    if not settings.broker_tls:
+        return None
+    return Tls(
+        ca_file=settings.broker_tls_ca_file,
+        cert_file=settings.broker_tls_cert_file,
+        key_file=settings.broker_tls_key_file,
+        checks_name=settings.broker_tls_check_name,
     )
 
 

@@ -27,10 +27,12 @@ async def start_mosquitto(tmp_path: Path, requirement: Callable[..., None]) -> A
     async with AsyncExitStack() as stack:
 
         async def start(
-            things: Iterable[str] = (), *, acl: str | None = None, **settings: str
+            things: Iterable[str] = (), *, acl: str | None = None, more: str = "", **settings: str
         ) -> MosquittoServer:
             requirement("mosquitto with mosquitto_passwd", BINARY and PASSWD, HINT)
-            server = MosquittoServer(tmp_path / "mosquitto", users=things, settings=settings, acl=acl)
+            server = MosquittoServer(
+                tmp_path / "mosquitto", users=things, settings=settings, acl=acl, more=more
+            )
             stack.push_async_callback(server.kill)
             await server.start()
             return server
@@ -51,11 +53,10 @@ def external_link(mqtt_version: str) -> Callable[[MosquittoServer], ExternalLink
     def make(server: MosquittoServer, **options: Any) -> ExternalLink:
         return ExternalLink(
             host="127.0.0.1",
-            port=server.port,
             client_id=DISPATCHER,
             username=DISPATCHER,
             password=secret(DISPATCHER),
-            **{"topics": Topics(), "mqtt_version": mqtt_version, **options},
+            **{"port": server.port, "topics": Topics(), "mqtt_version": mqtt_version, **options},
         )
 
     return make

@@ -40,8 +40,12 @@ class MosquittoServer:
         settings: Mapping[str, str] | None = None,
         acl: str | None = None,
         authority: Path | None = None,
+        more: str = "",
     ) -> None:
-        """With ``authority``, the folder of one, it also listens for certificates, on ``secure_port``."""
+        """With ``authority``, the folder of one, it also listens for certificates, on ``secure_port``.
+
+        ``more`` is added to its configuration as it is.
+        """
         self.port = free_port()
         self.secure_port = None if authority is None else free_port()
         self._directory = directory
@@ -54,6 +58,8 @@ class MosquittoServer:
         self._write_passwords([DISPATCHER, MONITOR, *users])
         if authority is not None:
             self._certificates(authority)
+        with self._config.open("a") as config:
+            config.write(more)
 
     @property
     def data(self) -> Path:
