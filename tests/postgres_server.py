@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from contextlib import suppress
@@ -14,6 +13,7 @@ from tempfile import mkdtemp
 import psycopg
 from alembic import command
 from emptied import empty, shape
+from ports import free_port
 
 from storage import reach, schema
 
@@ -35,12 +35,6 @@ def binaries() -> Path | None:
 
 
 BINARIES = binaries()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class PostgresServer:
@@ -65,6 +59,7 @@ class PostgresServer:
         self._shape: str | None = None
         self._spare: list[str] = []
         self.process: subprocess.Popen[bytes] | None = None
+        self._admin: psycopg.Connection | None = None
         if os.geteuid() == 0:
             shutil.chown(self.folder, USER, USER)
         data = self.folder / "data"
@@ -102,6 +97,9 @@ class PostgresServer:
 
     def stop(self, *, how: signal.Signals = signal.SIGQUIT) -> None:
         """End it: at once, as a crash would (SIGQUIT), or with whatever signal is given."""
+        if self._admin is not None:
+            self._admin.close()
+            self._admin = None
         if self.process is not None:
             self.process.send_signal(how)
             self.process.wait()
@@ -151,12 +149,12 @@ class PostgresServer:
             self.admin(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
     def _has(self, name: str) -> bool:
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            return bool(connection.execute("SELECT FROM pg_database WHERE datname = %s", (name,)).rowcount)
+        return self.admin(f"SELECT FROM pg_database WHERE datname = '{name}'").rowcount > 0
 
-    def admin(self, statement: str) -> None:
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(statement)
+    def admin(self, statement: str) -> psycopg.Cursor:
+        if self._admin is None:
+            self._admin = psycopg.connect(self.url("postgres"), autocommit=True)
+        return self._admin.execute(statement.encode())
 
     def _make_template(self) -> None:
         if self._shape is None:

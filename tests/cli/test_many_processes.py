@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from composed import LOOK, PATIENCE, ROOT, Composed, readiness
 from mosquitto_server import BINARY, HINT, PASSWD
-from postgres_server import PostgresServer, free_port
+from ports import free_port
+from postgres_server import PostgresServer
 
 from cli.rest import Rest
 

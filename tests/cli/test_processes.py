@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from postgres_server import PostgresServer, free_port
+from ports import free_port
+from postgres_server import PostgresServer
 from serving_process import THINGJOBS, server, until_ready
 
 COMMANDS = ("api", "dispatcher", "scheduler")
