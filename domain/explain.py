@@ -25,6 +25,7 @@ class Why(StrEnum):
     EXCLUDED = "EXCLUDED"
     TERMINAL = "TERMINAL"
     JOB_ENDED = "JOB_ENDED"
+    GOING_OVER_TARGETS = "GOING_OVER_TARGETS"
     PAUSED = "PAUSED"
     WAVE_CLOSED = "WAVE_CLOSED"
     WAITING_FOR_APPROVAL = "WAITING_FOR_APPROVAL"
@@ -103,7 +104,7 @@ class Facts:
 def explain(job: Pace, counts: Counts, facts: Facts, now: datetime) -> tuple[Reason, ...]:
     """Return the reasons, the most binding first; at least one."""
     execution = facts.execution
-    if facts.place is not None:
+    if facts.place is not None and job.status in OPEN:
         return tuple(_of_waiting(job, counts, facts, facts.place, now))
     if execution is None:
         return (_absent(job, facts),)
@@ -124,6 +125,9 @@ def _absent(job: Pace, facts: Facts) -> Reason:
         return Reason(Why.NOT_A_TARGET, "no target of the job covers it")
     if job.status not in OPEN:
         return Reason(Why.JOB_ENDED, f"the job is {job.status}, and the thing's turn had not come")
+    if job.latching:
+        words = "the job is still going over the things that its targets cover, and has not come to this one"
+        return Reason(Why.GOING_OVER_TARGETS, words)
     return Reason(Why.NOT_A_TARGET, "it was no target when the job was created, or its execution was deleted")
 
 
@@ -135,6 +139,9 @@ def _of_waiting(job: Pace, counts: Counts, facts: Facts, place: Place, now: date
 
 def _holds(job: Pace, counts: Counts, facts: Facts, place: Place, now: datetime) -> Iterator[Reason]:
     yield from _paused(job, facts)
+    if job.latching and job.must_know_all:
+        words = "nothing goes out before the job has gone over all the things that its targets cover"
+        yield Reason(Why.GOING_OVER_TARGETS, words)
     yield from _wave(job, place, now)
     yield from _window(job, place.zone, now)
     if facts.quarantined_until is not None and facts.quarantined_until > now:

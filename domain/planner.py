@@ -50,6 +50,13 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
+class Latch:
+    """Go over the next of the things that the targets cover; ``at_once``: with nothing to wait for."""
+
+    at_once: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PassGate:
     """The open wave's gate has what it asks for: its time to bake begins."""
 
@@ -100,7 +107,9 @@ class Complete:
     """Mark the job COMPLETED."""
 
 
-Action = Turn | Become | Release | PassGate | OpenWave | Pause | Expire | Sweep | Abort | End | Complete
+Action = (
+    Turn | Become | Release | Latch | PassGate | OpenWave | Pause | Expire | Sweep | Abort | End | Complete
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,16 +126,17 @@ class Pace:
     """What the planner must know of a job.
 
     ``waiting``: targets without an execution yet, retries owed among them; ``pools``: where they wait.
-    ``released``: how many executions it has had. ``superseded``: ends of executions that a later one of the
-    same thing has replaced; ``forgiven``: ends that an operator has seen and resumed after. ``zones``: every
-    zone its windows are kept in, and whether it counts as open there. ``standing``: the open wave's.
-    ``quarantined``: pending executions on things in quarantine. ``next_deadline_at``: the earliest of its
-    executions'.
+    ``latching``: not all that its targets cover is known. ``released``: how many executions it has had.
+    ``superseded``: ends of executions that a later one of the same thing has replaced; ``forgiven``: ends
+    that an operator has seen and resumed after. ``zones``: every zone its windows are kept in, and whether it
+    counts as open there. ``standing``: the open wave's. ``quarantined``: pending executions on things in
+    quarantine. ``next_deadline_at``: the earliest of its executions'.
     """
 
     status: JobStatus
     target_selection: TargetSelection
     waiting: int = 0
+    latching: bool = False
     pools: tuple[Pool, ...] = ()
     sweeping: bool = False
     next_deadline_at: datetime | None = None
@@ -147,6 +157,26 @@ class Pace:
     @property
     def staged(self) -> StagedRolloutConfig:
         return self.pacing.staged_rollout_config or UNSTAGED
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the times of its schedule are those of each thing."""
+        return self.schedule is not None and self.schedule.is_local
+
+    @property
+    def must_know_all(self) -> bool:
+        """Whether what goes out first, or how much is tried again, depends on how many things there are."""
+        policy = self.pacing.retry_policy_config
+        budget = None if policy is None else policy.budget
+        return bool(self.staged.waves or self.is_local or (budget is not None and budget.percent is not None))
+
+    @property
+    def is_unpaced(self) -> bool:
+        """Whether nothing but a pause can hold it."""
+        paced = self.pacing
+        return not (
+            paced.job_executions_rollout_config or paced.staged_rollout_config or paced.scheduling_config
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +214,9 @@ def _pace(job: Pace, counts: Counts, now: datetime) -> Plan:
     openings = openings_of(job, now)
     changes_at = _earliest(ends_at, *(each.changes_at for each in openings.values()))
     turn = _turn(job, openings)
+    latch = (Latch(at_once=job.is_unpaced and job.status is JobStatus.IN_PROGRESS),) if job.latching else ()
     if job.status is JobStatus.PAUSED:
-        return Plan(turn, changes_at)
+        return Plan((*turn, *latch), changes_at)
     gate = judgement(job, now)
     if gate is not None and gate.verdict is Verdict.FAILED:
         return Plan((*turn, Pause(None, gate.words)))
@@ -199,17 +230,17 @@ def _pace(job: Pace, counts: Counts, now: datetime) -> Plan:
     become: tuple[Action, ...] = () if status is job.status else (Become(status),)
     out = _rollout(job, counts, now, open_zones) if open_zones else Plan(())
     done = is_open and is_complete(
-        job.target_selection, JobStatus.IN_PROGRESS, counts, rolled_out=job.waiting == 0
+        job.target_selection, JobStatus.IN_PROGRESS, counts, rolled_out=job.waiting == 0 and not job.latching
     )
     return Plan(
-        (*turn, *passed, *become, *out.actions, *((Complete(),) if done else ())),
+        (*turn, *passed, *become, *out.actions, *latch, *((Complete(),) if done else ())),
         _earliest(out.look_at, changes_at, None if gate is None else gate.until),
     )
 
 
 def _ended(job: Pace, counts: Counts, behavior: EndBehavior) -> Plan:
     """Nothing goes out any more; what is out goes on, unless the schedule says otherwise (contract 2.11)."""
-    if behavior is not EndBehavior.STOP_ROLLOUT or job.waiting:
+    if behavior is not EndBehavior.STOP_ROLLOUT or job.waiting or job.latching:
         return Plan((End(behavior),))
     if not any(counts.get(status, 0) for status in PENDING):
         return Plan((Complete(),))
@@ -237,7 +268,7 @@ def openings_of(job: Pace, now: datetime) -> dict[str, Opening]:
     schedule = job.schedule
     if schedule is None:
         return {"": Opening(is_open=True, changes_at=None)}
-    zones = job.zones if schedule.is_local else ("",)
+    zones = job.zones if job.is_local else ("",)
     return {zone: opening(schedule, zone, now) for zone in zones}
 
 
@@ -254,13 +285,15 @@ def _turn(job: Pace, openings: Mapping[str, Opening]) -> tuple[Turn, ...]:
 def judgement(job: Pace, now: datetime) -> Judgement | None:
     """Return what the gate behind the open wave says, None where there is none to pass.
 
-    Where nothing waits behind it, a SNAPSHOT job ends as it is; a wave without things is passed over there,
-    and waits for its first thing where the targets are followed. One whose things have all been forgiven is
-    passed over in either.
+    It lets nobody pass before all things are known. Where nothing waits behind it, a SNAPSHOT job ends as it
+    is; a wave without things is passed over there, and waits for its first thing where the targets are
+    followed. One whose things have all been forgiven is passed over in either.
     """
     gate, standing = job.staged.gate(job.wave), job.standing
     snapshot = job.target_selection is TargetSelection.SNAPSHOT
-    if gate is None or standing is None or (snapshot and not job.waiting):
+    if gate is None or standing is None or (snapshot and not job.waiting and not job.latching):
+        return None
+    if job.latching and not (standing.things and judge(gate, standing, now).verdict is not Verdict.PASSED):
         return None
     if standing.things == 0:
         words = f"wave {job.wave} has no things"
@@ -284,9 +317,10 @@ def _status(gate: Judgement | None, *, is_open: bool) -> JobStatus:
 
 
 def _rollout(job: Pace, counts: Counts, now: datetime, open_zones: frozenset[str]) -> Plan:
-    local = job.schedule is not None and job.schedule.is_local
+    if job.latching and job.must_know_all:
+        return Plan(())
     reachable = [
-        pool for pool in job.pools if pool.wave <= job.wave and (not local or pool.zone in open_zones)
+        pool for pool in job.pools if pool.wave <= job.wave and (not job.is_local or pool.zone in open_zones)
     ]
     ready = [pool for pool in reachable if pool.ready_at is None or pool.ready_at <= now]
     later = _earliest(*(pool.ready_at for pool in reachable if pool not in ready))

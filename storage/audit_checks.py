@@ -135,9 +135,9 @@ _WAVE_WAITING: Final = (
 )
 _LEFT_OVER: Final = (
     "SELECT id AS job, status, queued, in_progress, waiting FROM jobs WHERE status = 'COMPLETED' "
-    "AND (queued > 0 OR in_progress > 0 OR waiting > 0 OR completed_at IS NULL) "
+    "AND (queued > 0 OR in_progress > 0 OR waiting > 0 OR latched_to IS NOT NULL OR completed_at IS NULL) "
     "OR status IN ('IN_PROGRESS', 'CANCELED') AND completed_at IS NOT NULL "
-    "OR status = 'CANCELED' AND (waiting > 0 OR queued > 0 AND sweep = '')"
+    "OR status = 'CANCELED' AND sweep = '' AND (waiting > 0 OR queued > 0 OR latched_to IS NOT NULL)"
 )
 _WRONG_DEADLINE: Final = (
     "SELECT job, thing, number, deadline_at FROM executions WHERE COALESCE(deadline_at, -1) <> COALESCE("
@@ -289,7 +289,7 @@ CHECKS: Final[Sequence[Check]] = (
         "unfinished",
         "a SNAPSHOT job with nothing left to do has ended",
         "SELECT id AS job FROM jobs WHERE target_selection = 'SNAPSHOT' AND status = 'IN_PROGRESS' "
-        "AND queued = 0 AND in_progress = 0 AND waiting = 0",
+        "AND queued = 0 AND in_progress = 0 AND waiting = 0 AND latched_to IS NULL",
     ),
     Check(
         "timers",

@@ -50,5 +50,5 @@ def job_value(connection: Connection, row: Any) -> Job:
 
 def is_concurrent(row: Any) -> bool:
     """Return whether a job's executions are being created or ended in bulk (contract 1.4)."""
-    goes_out = row.waiting > 0 and row.status != JobStatus.SCHEDULED
+    goes_out = (row.waiting > 0 or row.latched_to is not None) and row.status != JobStatus.SCHEDULED
     return goes_out or bool(row.sweep)

@@ -17,7 +17,7 @@ from domain.pacing import UNPACED, Pacing
 from domain.timeout_config import TimeoutConfig
 from domain.values import NO_VALUES, Values
 from domain.waves import UNSTAGED, refuse_other_waves
-from storage import acts, layout, limits, orders, sweeps, targets
+from storage import acts, latching, layout, limits, orders, sweeps, targets
 from storage import values as thing_values
 from storage.job_rows import job_value
 from storage.millis import to_millis
@@ -313,8 +313,9 @@ def associate(
             "comment": words,
         },
     )
-    targets.latch(connection, key, fresh)
+    asked = document(connection, job_id)
+    latching.begin(connection, key, fresh, first=position + 1, must_see=thing_values.asks_each(asked))
     thing_values.keep(connection, key, values)
-    thing_values.require(connection, key, document(connection, job_id))
+    thing_values.require(connection, key, asked)
     act(connection, key, at=at)
     return get(connection, job_id)

@@ -14,15 +14,24 @@ from domain.acts import Act
 from domain.errors import UnknownTarget
 from domain.job import NewJob
 from domain.waves import UNSTAGED, StagedRolloutConfig
-from storage import acts, links, orders, tags, targets, values, waves
+from storage import acts, latching, links, orders, tags, targets, values, waves
 from storage.millis import to_millis
 from storage.orders import Order
 from storage.policy import Policy
 
 
-def lay_out(connection: Connection, job: NewJob, *, policy: Policy, actor: str = "", at: datetime) -> int:
+def lay_out(
+    connection: Connection,
+    job: NewJob,
+    *,
+    policy: Policy,
+    whole: bool = False,
+    actor: str = "",
+    at: datetime,
+) -> int:
     """Write a new job and put its things into the waiting list; return its key. Nothing goes out yet.
 
+    Of very many things the clock does that, unless all must be there at once (``whole``).
     Raises what ``create`` does, but ``AlreadyExists``.
     """
     order = orders.order(connection, job)
@@ -38,7 +47,7 @@ def lay_out(connection: Connection, job: NewJob, *, policy: Policy, actor: str =
     targets.add(connection, key, resolved, first=0)
     targets.add(connection, key, excluded, first=len(resolved), excluded=True)
     waves.begin(connection, key, staged, at=at)
-    targets.latch(connection, key, resolved)
+    latching.begin(connection, key, resolved, first=0, must_see=whole or values.asks_each(order.document))
     values.keep(connection, key, job.values)
     values.require(connection, key, order.document)
     links.require(connection, order.document)

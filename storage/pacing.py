@@ -6,7 +6,7 @@ to the clock by way of ``look_at``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -23,6 +23,7 @@ from domain.planner import (
     Complete,
     End,
     Expire,
+    Latch,
     OpenWave,
     PassGate,
     Pause,
@@ -33,7 +34,7 @@ from domain.planner import (
     unseen,
 )
 from domain.schedule import EndBehavior
-from storage import acts, changes, expiry, holds, paces, rollouts, sweeps, waiting, waves
+from storage import acts, changes, expiry, holds, latching, paces, rollouts, sweeps, waiting, waves
 from storage.millis import to_millis
 from storage.policy import LENIENT, Policy
 from storage.signals import Signal, raise_after_commit
@@ -45,17 +46,30 @@ def act(
     *,
     next_deadline_at: datetime | None = None,
     policy: Policy = LENIENT,
+    enough: Callable[[], bool] = lambda: True,
     at: datetime,
 ) -> int:
     """Do what is to be done about a job now; return how many actions that was.
 
-    Notes when to look again: at once if a piece is left, else when the plan says so.
+    Of what goes out in pieces, one piece after the other until it is ``enough``. Notes when to look again: at
+    once if a piece is left, else when the plan says so.
     """
+    actions = _act(connection, job_key, next_deadline_at, policy, at)
+    done = len(actions)
+    while actions and _PIECES.issuperset(map(type, actions)) and not enough():
+        actions = _act(connection, job_key, None, policy, at)
+        done += len(actions)
+    return done
+
+
+def _act(
+    connection: Connection, job_key: int, next_deadline_at: datetime | None, policy: Policy, at: datetime
+) -> Sequence[Action]:
     row = connection.execute(
         text(f"SELECT {paces.COLUMNS} FROM jobs WHERE id = :key"), {"key": job_key}
     ).one_or_none()
     if row is None:
-        return 0
+        return ()
     job = paces.whole(connection, row, next_deadline_at=next_deadline_at, at=at)
     ahead = plan(job, paces.counts_of(row), at)
     # First, since actions may have more to do and say so by ``look_at`` themselves.
@@ -66,7 +80,7 @@ def act(
     if any(left):
         # 0 and not now: a clock that is set back must not make what is left wait.
         _look(connection, job_key, 0)
-    return len(ahead.actions)
+    return ahead.actions
 
 
 def _look(connection: Connection, job_key: int, look_at: int | None) -> None:
@@ -126,6 +140,13 @@ def _release(scene: _Scene, action: Release) -> bool:
     return done < action.count
 
 
+def _latch(scene: _Scene, action: Latch) -> bool:
+    done = latching.go_on(scene.connection, scene.job_key, at_once=action.at_once, at=scene.at)
+    if done:
+        scene.note(Act.RELEASE, things=done)
+    return True
+
+
 def _pass_gate(scene: _Scene, action: PassGate) -> bool:
     waves.note(scene.connection, scene.job_key, action.wave, passed_at=to_millis(scene.at))
     scene.note(Act.GATE_PASSED, wave=action.wave)
@@ -183,11 +204,14 @@ def _complete(scene: _Scene, _action: Complete) -> bool:
     return False
 
 
+#: What goes on until it is enough.
+_PIECES: Final = frozenset({Release, Latch})
 #: How each action is carried out; true: the job must be looked at again at once.
 _ACTS: Final[Mapping[type[Action], Callable[[_Scene, Any], bool]]] = {
     Turn: _turn,
     Become: _become,
     Release: _release,
+    Latch: _latch,
     PassGate: _pass_gate,
     OpenWave: _open_wave,
     Pause: _pause,

@@ -97,7 +97,7 @@ def look(connection: Connection, job: NewJob, *, policy: Policy, at: datetime) -
         raise AlreadyExists(f"Job {there} already exists")
     last = text("SELECT COALESCE(max(id), 0) FROM things")
     before = connection.execute(last).scalar_one()
-    key = layout.lay_out(connection, job, policy=policy, at=at)
+    key = layout.lay_out(connection, job, policy=policy, whole=True, at=at)
     registered = connection.execute(last).scalar_one() - before
     row = connection.execute(text(f"SELECT {paces.COLUMNS} FROM jobs WHERE id = :key"), {"key": key}).one()
     return Seen(

@@ -65,7 +65,6 @@ def cancel(
 def begin(connection: Connection, job_key: int, sweep: Sweep, *, at: datetime) -> None:
     """Record the sweep, stop the rollout, and do the first chunk at once."""
     lifecycle_notes.note_job(connection, job_key, _BEGUN[sweep], at=at)
-    waiting.clear(connection, job_key)
     connection.execute(
         text("UPDATE jobs SET sweep = :sweep, look_at = 0 WHERE id = :job"),
         {"job": job_key, "sweep": sweep.value},
@@ -82,6 +81,9 @@ def go_on(connection: Connection, job_key: int, *, limit: int = CHUNK, at: datet
     sweep = Sweep(word or "")
     if sweep is Sweep.NONE:
         return False
+    if waiting.clear(connection, job_key):
+        raise_after_commit(connection, Signal.AGENDA)
+        return True
     more = (_delete if sweep is Sweep.DELETE else _cancel)(connection, job_key, sweep, limit=limit, at=at)
     if more:
         raise_after_commit(connection, Signal.AGENDA)

@@ -232,6 +232,20 @@ def covers(connection: Connection, job_key: int, thing_key: int) -> Covered:
     return Covered(False in kinds, True in kinds)
 
 
+def unbarred(connection: Connection, job_key: int, things: Sequence[int]) -> Sequence[int]:
+    """Return those of the things that no exclusion of the job names, as groups are now."""
+    excludes = text("SELECT 1 FROM job_targets WHERE job = :job AND excluded LIMIT 1")
+    if connection.execute(excludes, {"job": job_key}).scalar() is None:
+        return things
+    left = text(
+        f"WITH RECURSIVE {_BARRED}SELECT k.v FROM {ints(connection, 'keys')} k WHERE NOT EXISTS "
+        "(SELECT 1 FROM job_targets x WHERE x.job = :job AND x.thing = k.v AND x.excluded) "
+        'AND NOT EXISTS (SELECT 1 FROM group_members m JOIN thing_groups g ON g.id = m."group" '
+        "WHERE m.thing = k.v AND g.sweep = '' AND g.id IN (SELECT id FROM barred)) ORDER BY k.v"
+    )
+    return list(connection.execute(left, {"job": job_key, "keys": bound(connection, things)}).scalars())
+
+
 def barred(connection: Connection, job_key: int, resolved: Sequence[Resolved]) -> list[str]:
     """Return the names of the things that these targets cover and the job's exclusions take out again."""
     source, parameters = _of_targets(

@@ -57,7 +57,14 @@ def _work_off(
         elif ahead.actions:
             if done and enough():
                 break
-            pacing.act(connection, item.job_key, next_deadline_at=item.deadline_at, policy=policy, at=at)
+            pacing.act(
+                connection,
+                item.job_key,
+                next_deadline_at=item.deadline_at,
+                policy=policy,
+                enough=enough,
+                at=at,
+            )
         done.append(len(ahead.actions))
     expiry.expire(connection, expiring, quarantine=policy.quarantine, at=at)
     return done

@@ -61,6 +61,13 @@ def keep(connection: Connection, job_key: int, values: Values) -> None:
     execute_many(connection, _KEEP, rows)
 
 
+def asks_each(document: str) -> bool:
+    """Tell whether a document needs something of each thing that a thing may lack."""
+    if is_plain(document):
+        return False
+    return any(p.kind in (Kind.VALUE, Kind.THING) and p.name != THING_NAME for p in placeholders(document))
+
+
 def require(connection: Connection, job_key: int, document: str) -> None:
     """Raise ``InvalidRequest`` unless every thing that waits has all that the document needs of it.
 

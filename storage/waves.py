@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -11,7 +11,8 @@ from pydantic_core import from_json, to_json
 from sqlalchemy import Connection, text
 
 from domain.execution import Status
-from domain.waves import Choice, StagedRolloutConfig, Standing, Wave, filled
+from domain.pacing import parse
+from domain.waves import UNSTAGED, Choice, StagedRolloutConfig, Standing, Wave, filled
 from storage.lists import bound, texts
 from storage.millis import from_millis, to_millis
 from storage.tables import COUNTERS
@@ -32,6 +33,15 @@ _IN_GROUPS: Final = (
 )
 _NAMED: Final = (
     "w.thing IN (SELECT t.id FROM {names} n JOIN things t ON t.name = n.v AND t.deleted_at IS NULL)"
+)
+
+
+#: No limit.
+EVERYBODY: Final = 2**31 - 1
+_TAKE: Final = (
+    "UPDATE waiting SET wave = :number WHERE job = :job AND wave = 0 AND thing IN "
+    "(SELECT w.thing FROM waiting w JOIN things t ON t.id = w.thing "
+    "WHERE w.job = :job AND w.wave = 0 AND {condition} LIMIT :left)"
 )
 
 
@@ -64,20 +74,39 @@ def note(connection: Connection, job_key: int, number: int, **values: int | None
     )
 
 
-def assign(connection: Connection, job_key: int, config: StagedRolloutConfig) -> None:
-    """Give every newcomer of the waiting list (wave 0) its wave: named, then shares, then the rest."""
+def assign(
+    connection: Connection, job_key: int, config: StagedRolloutConfig, *, limit: int = EVERYBODY
+) -> int:
+    """Give newcomers of the waiting list (wave 0) their wave: named, then shares, then the rest.
+
+    Up to ``limit`` of them; return how many. Fewer were the last.
+    """
     taken: Counter[int] = Counter()
+
+    def take(number: int, condition: str, parameters: Mapping[str, Any], most: int = limit) -> None:
+        left = min(most, limit - taken.total())
+        if left > 0:
+            more = {**parameters, "job": job_key, "number": number, "left": left}
+            taken[number] += connection.execute(text(_TAKE.format(condition=condition)), more).rowcount
+
     for number, wave in enumerate(config.waves, 1):
         if wave.is_named:
-            taken[number] += _take(connection, job_key, number, *_by_name(connection, wave))
+            take(number, *_by_name(connection, wave))
     for number, wanted in enumerate(_wanted(connection, job_key, config, taken)[:-1], 1):
-        if wanted:
-            taken[number] += _take_share(connection, job_key, number, wanted, config)
-    taken[config.last] += _take(connection, job_key, config.last, "true", {})
+        take(number, f"true ORDER BY {_ORDER[config.choice]}", {"mix": config.mix}, wanted)
+    take(config.last, "true", {})
     connection.execute(
         text("UPDATE job_waves SET waiting = waiting + :more WHERE job = :job AND number = :number"),
         [{"job": job_key, "number": number, "more": more} for number, more in sorted(taken.items())],
     )
+    return taken.total()
+
+
+def assign_waiting(connection: Connection, job_key: int, *, limit: int = EVERYBODY) -> int:
+    """Do so by the job's own configuration, if it has waves at all."""
+    raw = connection.execute(text("SELECT pacing FROM jobs WHERE id = :job"), {"job": job_key}).scalar_one()
+    staged = parse(raw).staged_rollout_config or UNSTAGED
+    return assign(connection, job_key, staged, limit=limit) if staged.waves else 0
 
 
 def _wanted(
@@ -108,41 +137,15 @@ def _by_name(connection: Connection, wave: Wave) -> tuple[str, Mapping[str, Any]
     return condition.format(names=texts(connection, "names")), {"names": bound(connection, names)}
 
 
-def _take(
-    connection: Connection, job_key: int, number: int, condition: str, parameters: Mapping[str, Any]
-) -> int:
-    return connection.execute(
-        text(
-            "UPDATE waiting SET wave = :number WHERE job = :job AND wave = 0 AND thing IN "
-            f"(SELECT w.thing FROM waiting w WHERE w.job = :job AND w.wave = 0 AND {condition})"
-        ),
-        {"job": job_key, "number": number, **parameters},
-    ).rowcount
-
-
-def _take_share(
-    connection: Connection, job_key: int, number: int, wanted: int, config: StagedRolloutConfig
-) -> int:
-    return connection.execute(
-        text(
-            "UPDATE waiting SET wave = :number WHERE job = :job AND wave = 0 AND thing IN "
-            "(SELECT w.thing FROM waiting w JOIN things t ON t.id = w.thing "
-            f"WHERE w.job = :job AND w.wave = 0 ORDER BY {_ORDER[config.choice]} LIMIT :wanted)"
-        ),
-        {"job": job_key, "number": number, "wanted": wanted, "mix": config.mix},
-    ).rowcount
-
-
-def uncount_waiting(connection: Connection, job_key: int, where: str, parameters: Mapping[str, Any]) -> None:
-    """Take from the waves' counts the things of the waiting list that ``where`` picks: they leave it now."""
-    leaving = connection.execute(
-        text(f"SELECT wave, count(*) FROM waiting WHERE {where} AND wave > 0 AND NOT again GROUP BY wave"),
-        parameters,
-    ).all()
-    if leaving:
+def uncount_waiting(connection: Connection, job_key: int, leaving: Iterable[tuple[int, bool, int]]) -> None:
+    """Take what leaves the waiting list from the waves' counts: the wave, whether again, how many."""
+    moves = [
+        {"job": job_key, "number": wave, "left": left} for wave, again, left in leaving if wave and not again
+    ]
+    if moves:
         connection.execute(
             text("UPDATE job_waves SET waiting = waiting - :left WHERE job = :job AND number = :number"),
-            [{"job": job_key, "number": wave, "left": left} for wave, left in leaving],
+            moves,
         )
 
 
@@ -198,12 +201,9 @@ _OWED: Final = text(
 )
 
 
-def note_zones(connection: Connection, job_key: int) -> None:
-    """Write down the zones of the waiting list that are new to the job: shut until the clock comes."""
+def note_zones(connection: Connection, job_key: int, found: Iterable[str]) -> None:
+    """Write down those of the zones that are new to the job: shut until the clock comes."""
     known = zones(connection, job_key)
-    found = connection.execute(
-        text("SELECT DISTINCT zone FROM waiting WHERE job = :job"), {"job": job_key}
-    ).scalars()
     set_zones(connection, job_key, {**dict.fromkeys(found, False), **known})
 
 

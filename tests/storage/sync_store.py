@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sites import Site, SqliteFile
+from sqlalchemy import text
 
 from broker import replies
 from domain.execution import Execution
@@ -24,6 +25,7 @@ from storage import (
     expiry,
     groups,
     jobs,
+    latching,
     marks,
     paces,
     rollouts,
@@ -197,8 +199,17 @@ class SyncStore:
 
 
 def _release(connection, job_key: int, *, limit: int, at: datetime) -> int:
+    if is_latching(connection, job_key):
+        latching.go_on(connection, job_key, at_once=True, at=at)
+        return 1
     pools = [(pool.wave, pool.zone) for pool in paces.pools(connection, job_key)]
     return rollouts.release(connection, job_key, pools, limit=limit, at=at)
+
+
+def is_latching(connection, job_key: int) -> bool:
+    """Whether a job is still going over what its targets cover."""
+    found = connection.execute(text("SELECT latched_to FROM jobs WHERE id = :job"), {"job": job_key})
+    return found.scalar() is not None
 
 
 def digest(payload: bytes) -> str:
