@@ -33,7 +33,7 @@ _NOTE: Final = text(
 #: Jobs that have ended and have not been touched since; those nobody reports for any more are not among them.
 _ENDED: Final = (
     "SELECT id, job_id FROM jobs WHERE status IN ('COMPLETED', 'CANCELED') AND last_updated_at < :horizon "
-    "AND queued = 0 AND in_progress = 0 AND waiting = 0 AND sweep = '' "
+    "AND queued = 0 AND in_progress = 0 AND waiting = 0 AND latched_to IS NULL AND sweep = '' "
     "ORDER BY last_updated_at, id LIMIT :limit"
 )
 _OLD_JOB: Final = text(

@@ -55,11 +55,12 @@ def piece(store: SyncStore, kept: Kept = KEPT) -> Kind | None:
 
 
 def keep(store: SyncStore, kept: Kept = KEPT) -> list[Kind]:
-    """Do all that is due, with a look at what must hold, and a new process, after each piece."""
+    """Do all that is due, with a look at what must hold after each piece."""
     done = []
     while (kind := piece(store, kept)) is not None:
         done.append(kind)
         check(store)
+    if done:
         store.reopen()
     store.tick()
     return done

@@ -177,22 +177,17 @@ BREAKS = {
 }
 
 
-@pytest.mark.parametrize("statement", BREAKS)
-def test_what_a_late_beginning_does_not_explain_is_a_fault(cut: SyncStore, statement: str) -> None:
+def test_what_a_late_beginning_does_not_explain_is_a_fault(cut: SyncStore) -> None:
     fill(cut)
     cut.do(jobs.update, "follows", description="x", at=cut.now - timedelta(days=20))
     live(cut, 15)
     check(cut)
     keys = {name: cut.job_key(name) for name in ("new", "follows")}
-
-    def broken(connection):
-        connection.exec_driver_sql(statement.format(**keys))
-        found = {fault.check.name for fault in audit.faults(connection)}
-        connection.rollback()
-        return found
-
-    with cut.writer.connect() as connection:
-        assert BREAKS[statement] in broken(connection)
+    for statement, name in BREAKS.items():
+        with cut.writer.connect() as connection:
+            connection.exec_driver_sql(statement.format(**keys))
+            found = {fault.check.name for fault in audit.faults(connection)}
+        assert name in found, statement
 
 
 def test_a_number_that_was_freed_and_used_again_is_no_fault(cut: SyncStore) -> None:

@@ -9,8 +9,8 @@ branch_labels = None
 depends_on = None
 
 _ENDED = sa.text("status IN ('COMPLETED', 'CANCELED')")
-#: How many numbers of transitions a partition takes. One more lies ready: the clock makes more at once.
-_SPAN = 5_000_000
+#: How many numbers of transitions a partition takes, and how many partitions lie ready.
+_SPAN, _AHEAD = 5_000_000, 4
 _INDEXES = {
     "ix_execution_events_job_thing_id": "job, thing, id",
     "ix_execution_events_job_id": "job, id",
@@ -52,9 +52,10 @@ def _divide() -> None:
     op.execute(
         f"ALTER TABLE execution_events ATTACH PARTITION {first} FOR VALUES FROM (MINVALUE) TO ({begin})"
     )
-    op.execute(
-        f"CREATE TABLE execution_events_{begin} PARTITION OF execution_events "
-        f"FOR VALUES FROM ({begin}) TO ({begin + _SPAN})"
-    )
+    for low in range(begin, begin + _AHEAD * _SPAN, _SPAN):
+        op.execute(
+            f"CREATE TABLE execution_events_{low} PARTITION OF execution_events "
+            f"FOR VALUES FROM ({low}) TO ({low + _SPAN})"
+        )
     # For what finds no partition because nobody has made one.
     op.execute("CREATE TABLE execution_events_rest PARTITION OF execution_events DEFAULT")
