@@ -9,7 +9,8 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 import psycopg
-from postgres_server import USER, PostgresServer, free_port
+from ports import free_port
+from postgres_server import USER, PostgresServer
 
 BOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 BOUNCER_HINT = "sudo apt-get install pgbouncer"
