@@ -14,21 +14,10 @@ from enum import StrEnum
 from heapq import heappop, heappush
 from typing import Final
 
+from domain.actions import Become, Complete, End, OpenWave, PassGate, Release, Turn
 from domain.execution import Status
 from domain.job import JobStatus
-from domain.planner import (
-    Become,
-    Complete,
-    End,
-    OpenWave,
-    Pace,
-    PassGate,
-    Pool,
-    Release,
-    Turn,
-    judgement,
-    plan,
-)
+from domain.planner import Pace, Pool, judgement, plan
 from domain.schedule import EndBehavior
 from domain.waves import Standing, Verdict
 

@@ -14,10 +14,11 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, text
 
+from domain.actions import Complete
 from domain.acts import Act
 from domain.execution import TERMINAL, Cause, Execution, Status
 from domain.lifecycle import JobOperation
-from domain.planner import Complete, plan
+from domain.planner import plan
 from domain.quarantine import NO_QUARANTINE, Quarantine
 from storage import acts, lifecycle_notes, marks, retries, rows, waves
 from storage.lists import bound, ints

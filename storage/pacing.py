@@ -14,9 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, text
 
 from domain import abort
-from domain.acts import Act
-from domain.job import OPEN, Counts
-from domain.planner import (
+from domain.actions import (
     Abort,
     Action,
     Become,
@@ -30,9 +28,10 @@ from domain.planner import (
     Release,
     Sweep,
     Turn,
-    plan,
-    unseen,
 )
+from domain.acts import Act
+from domain.job import OPEN, Counts
+from domain.planner import plan, unseen
 from domain.schedule import EndBehavior
 from storage import acts, changes, expiry, holds, latching, paces, rollouts, sweeps, waiting, waves
 from storage.millis import to_millis

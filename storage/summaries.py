@@ -32,7 +32,7 @@ _PLACES: Final = tuple(
 )
 _COLUMNS: Final = (
     "j.id, j.job_id, j.target_selection, j.status, j.created_at, j.last_updated_at, j.completed_at, "
-    "j.waiting, j.sweep"
+    "j.waiting, j.latched_to, j.sweep"
 )
 
 

@@ -8,7 +8,8 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
-from domain.planner import Expire, Plan, plan
+from domain.actions import Expire
+from domain.planner import Plan, plan
 from storage import expiry, paces, pacing
 from storage.agenda import Item
 from storage.lists import bound, ints

@@ -6,10 +6,11 @@ from itertools import product
 import pytest
 
 from domain import job as rules
+from domain.actions import Become, Complete, Expire, Release, Sweep
 from domain.errors import InvalidRequest, WrongJobState
 from domain.execution import Status
 from domain.job import JobStatus, TargetSelection
-from domain.planner import Become, Complete, Expire, Pace, Pool, Release, Sweep, plan
+from domain.planner import Pace, Pool, plan
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 COUNTS = [{}, {Status.SUCCEEDED: 2}, {Status.QUEUED: 1}, {Status.IN_PROGRESS: 1}, {Status.QUEUED: 0}]
