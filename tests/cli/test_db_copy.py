@@ -2,7 +2,7 @@
 
 import sqlite3
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
@@ -15,8 +15,9 @@ from domain.job import NewJob, TargetSelection
 from domain.messages import Request
 from domain.roles import Role
 from domain.topics import Operation
-from storage import access_keys, device, executions, jobs, tokens
+from storage import access_keys, device, executions, history, jobs, tokens
 from storage.copying import copy
+from storage.history import Kept
 from storage.policy import Policy
 from storage.snapshot import DATABASE
 from storage.store import Store
@@ -24,11 +25,11 @@ from storage.store import Store
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
-async def create(store, name, *things):
+async def create(store, name, *things, at=NOW):
     new = NewJob(
         targets=things, target_selection=TargetSelection.SNAPSHOT, job_id=name, document='{"a":"ß☃"}'
     )
-    await store.write(jobs.create, new, policy=Policy(), at=NOW)
+    await store.write(jobs.create, new, policy=Policy(), at=at)
 
 
 async def update(store, thing, status):
@@ -93,6 +94,34 @@ async def test_everything_goes_over_and_goes_on(old, site):
         assert (await store.read(executions.get, "j", "door")).status is Status.QUEUED
     finally:
         await store.close()
+    answer = CliRunner().invoke(app, ["db", "check"], env={"THINGJOBS_DATABASE_URL": site.url})
+    assert answer.exit_code == 0, answer.output
+
+
+async def test_a_history_that_has_begun_late_goes_over_as_it_is(old, site):
+    """Its transitions have high numbers, and the first ones are gone."""
+    folder, *_ = old
+    with closing(sqlite3.connect(folder / DATABASE)) as connection, connection:
+        connection.execute("UPDATE sqlite_sequence SET seq = 42000000 WHERE name = 'execution_events'")
+    store = Store.open(folder)
+    await update(store, "lamp", Status.SUCCEEDED)
+    later, kept = NOW + timedelta(days=40), Kept(timedelta(days=30))
+    await create(store, "new", "door", at=later)
+    while (piece := await store.read(history.due, kept, at=later)) is not None:
+        await store.write(history.go_on, piece, kept, at=later)
+    await store.close()
+    assert "execution_events: 1 rows, " in run("--from", f"sqlite:{folder}", "--to", site.url)
+    store = Store.connect(site.url, data_dir=folder)
+    try:
+        # Partitions of numbers that nothing has are dropped as soon as somebody looks.
+        while (piece := await store.read(history.due, kept, at=later)) is not None:
+            await store.write(history.go_on, piece, kept, at=later)
+        await update(store, "door", Status.SUCCEEDED)
+        assert (await store.read(executions.get, "j", "door")).version_number == 2
+    finally:
+        await store.close()
+    found = rows(site, "SELECT id, tableoid::regclass::text FROM execution_events ORDER BY id")
+    assert found == [(42000002, "execution_events_40000000"), (42000003, "execution_events_40000000")]
     answer = CliRunner().invoke(app, ["db", "check"], env={"THINGJOBS_DATABASE_URL": site.url})
     assert answer.exit_code == 0, answer.output
 
