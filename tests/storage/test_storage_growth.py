@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from storage import (
     executions,
     groups,
     hierarchy,
+    history,
     jobs,
     lifecycle,
     marks,
@@ -127,6 +129,9 @@ WALKS: dict[str, Callable[[Crowd], Any]] = {
         s.tell(),
     ),
     "the clock looks": lambda s: (s.do(agenda.due, at=s.now), s.do(agenda.next_look)),
+    "nothing is too old": lambda s: s.do(history.due, history.Kept(timedelta(days=1)), at=s.now),
+    "the oldest transitions go": lambda s: (s.later(days=2), keep(s, history.Kind.FORGET)),
+    "a job that is too old goes": lambda s: (s.later(days=2), keep(s, history.Kind.DELETE)),
     "a timer fires": lambda s: (s.later(minutes=5), s.expire()),
     "a token is checked": lambda s: s.do(tokens.verify, s.token),
     "tokens were revoked": lambda s: (s.do(tokens.revoke, "t5", at=s.now), s.do(tokens.revoked_since, s.now)),
@@ -208,6 +213,15 @@ WALKS: dict[str, Callable[[Crowd], Any]] = {
 }
 
 
+def keep(store: Crowd, kind: history.Kind) -> None:
+    """Do a small piece of what a day of history asks for."""
+    due = store.do(history.due, history.Kept(timedelta(days=1)), at=store.now)
+    assert due == history.Piece(kind)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(history, "CHUNK", 20)
+        store.do(history.go_on, due, history.Kept(timedelta(days=1)), at=store.now)
+
+
 def keep_type(store: Crowd, name: str) -> None:
     """Try to delete a type that things have."""
     store.do(thing_types.deprecate, name, at=store.now)
@@ -230,6 +244,7 @@ BEFORE: dict[str, Callable[[Crowd], Any]] = {
         s.do(lambda c: c.exec_driver_sql("UPDATE positions SET position = 0")),
     ),
     "a small job is deleted, and that is told": switch,
+    "a job that is too old goes": lambda s: s.do(forget, s.job_key("j5")),
     "a piece of a sweep": lambda s: s.do(sweep_later, s.job_key("wide")),
     "a piece of a rollout": lambda s: (s.create("waits", "t1"), s.do(wait, s.job_key("waits"))),
     "a piece of a group that goes": lambda s: (follow(s), mark(s, "thing_groups", "DELETE")),
@@ -255,6 +270,15 @@ def mark(store: Crowd, table: str, word: str) -> None:
     """Put the large group, the thing of many jobs, or everybody who has left down as departing."""
     where = {"DELETE": "name IN ('all', 't1')", "LEAVE": "true"}[word]
     store.do(lambda c: c.exec_driver_sql(f"UPDATE {table} SET sweep = '{word}' WHERE {where}"))
+
+
+def forget(connection, job: int) -> None:
+    """As if it had ended, and no transition were left."""
+    connection.exec_driver_sql("DELETE FROM execution_events")
+    connection.exec_driver_sql(f"DELETE FROM executions WHERE job = {job}")
+    connection.exec_driver_sql(
+        f"UPDATE jobs SET status = 'CANCELED', queued = 0, last_updated_at = 0 WHERE id = {job}"
+    )
 
 
 def sweep_later(connection, job: int) -> None:
