@@ -31,12 +31,16 @@ from bench import (
     ROOT,
     connections,
     creation,
+    dispatchers,
     estimate,
     facts,
+    fleets,
     footprint,
+    halfload,
     notification,
     pages,
     report,
+    scaling,
     throughput,
     ticks,
 )
@@ -46,21 +50,28 @@ from bench.rows import Row, Skipped
 
 
 class Measure(NamedTuple):
-    """One measure: the letters of its rows, what it is, and the function that returns them."""
+    """One measure: the letters of its rows, minutes on two quiet cores, what it is, who returns the rows."""
 
     letters: str
+    minutes: float
     purpose: str
     run: Callable[[Bench], Awaitable[list[Row | Skipped]]]
 
 
 MEASURES = {
-    "updates": Measure("abc", "updates through the whole path, bare echoes, their ratio", throughput.measure),
-    "create": Measure("d", "creating a job for many things while the API is asked", creation.measure),
-    "notify": Measure("e", "from creating a job to the last thing hearing of it", notification.measure),
-    "pages": Measure("f", "look-ups and pages in a large table against a small one", pages.measure),
-    "ticks": Measure("ijk", "the clock's tick, when much is due and when nothing is", ticks.measure),
-    "bytes": Measure("l", "what things, executions and events take in the database", footprint.measure),
-    "connects": Measure("gh", "connecting with tokens, and memory per connected thing", connections.measure),
+    "updates": Measure("abc", 3, "updates through the whole path, bare echoes, ratios", throughput.measure),
+    "half": Measure("m", 2, "how long an update takes at half of that rate", halfload.measure),
+    "dispatchers": Measure(
+        "n", 3, "updates with several dispatchers, one at work or all", dispatchers.measure
+    ),
+    "create": Measure("d", 3, "creating a job for many things while the API is asked", creation.measure),
+    "notify": Measure("e", 2, "from creating a job to the last thing hearing of it", notification.measure),
+    "pages": Measure("f", 3, "look-ups and pages in a large table against a small one", pages.measure),
+    "ticks": Measure("ijk", 3, "the clock's tick, when much is due and when nothing is", ticks.measure),
+    "bytes": Measure("l", 2, "what things, executions and events take in the database", footprint.measure),
+    "fleet": Measure("p", 4, "thousands of agents in two fleets do a job", fleets.measure),
+    "scaling": Measure("o", 8, "the same in growing tables and with ever more connected", scaling.measure),
+    "connects": Measure("gh", 3, "connecting, and memory per connected thing", connections.measure),
 }
 
 
@@ -84,24 +95,26 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return options
 
 
-async def run(names: Sequence[str], bench: Bench) -> tuple[list[Row | Skipped], dict[str, str]]:
+async def run(names: Sequence[str], bench: Bench) -> list[Row | Skipped]:
     """Run the measures one after the other; one that fails does not end the others."""
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     rows: list[Row | Skipped] = []
-    failures: dict[str, str] = {}
     for name in names:
         measure, began = MEASURES[name], time.monotonic()
         print(f"{name}: {measure.purpose} ...", file=sys.stderr, flush=True)
+        here = replace(bench, folder=bench.folder / name, failures={})
         try:
-            rows += await measure.run(replace(bench, folder=bench.folder / name))
+            rows += await measure.run(here)
         except Failed as failure:
-            failures[name] = str(failure)
-            print(f"{name} FAILED: {failure}", file=sys.stderr)
+            here.failures[name] = str(failure)
+        for what, why in here.failures.items():
+            print(f"{name} FAILED: {what}: {why}", file=sys.stderr)
+        bench.failures.update(here.failures)
         print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
-        shutil.rmtree(bench.folder / name, ignore_errors=True)
-    return rows, failures
+        shutil.rmtree(here.folder, ignore_errors=True)
+    return rows
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -111,7 +124,9 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     if options.list:
         for name, measure in MEASURES.items():
-            print(f"{name:<10}{', '.join(measure.letters):<10}{measure.purpose}")
+            letters = ", ".join(measure.letters)
+            print(f"{name:<13}{letters:<9}{measure.minutes:>4g} min  {measure.purpose}")
+        print(f"{'':<22}{sum(measure.minutes for measure in MEASURES.values()):>4g} min")
         return 0
     sizes = QUICK if options.quick else FULL
     if options.rounds is not None:
@@ -121,12 +136,14 @@ def main(arguments: Sequence[str]) -> int:
     results.mkdir(parents=True, exist_ok=True)
     # Beside the results, not in /tmp: that may be memory, where a commit costs nothing.
     with tempfile.TemporaryDirectory(prefix="work-", dir=results) as folder:
+        Path(folder).chmod(0o711)  # PostgreSQL runs as another user where we are root
         found = facts.facts(Path(folder))
-        rows, failures = asyncio.run(run(options.only, Bench(sizes, Path(folder))))
+        bench = Bench(sizes, Path(folder))
+        rows = asyncio.run(run(options.only, bench))
     report.show(rows)
     print(facts.spoken(found))
-    print(f"written to {report.write(results, rows, found, failures)}")
-    return 1 if failures else 0
+    print(f"written to {report.write(results, rows, found, bench.failures)}")
+    return 1 if bench.failures else 0
 
 
 if __name__ == "__main__":

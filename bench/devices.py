@@ -35,9 +35,9 @@ class Devices:
         self._lanes = Lanes(self._load, root, jobs)
         return {}
 
-    def drive(self, *, seconds: float, warm: float, patience: float = 20.0) -> dict[str, Any]:
+    def drive(self, **how: Any) -> dict[str, Any]:
         assert self._lanes is not None
-        return self._lanes.drive(seconds, warm, patience)
+        return self._lanes.drive(**how)
 
     def accepted(self) -> dict[str, int]:
         assert self._lanes is not None

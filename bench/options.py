@@ -1,10 +1,11 @@
 """How much is measured: the sizes of a real run, and small ones that only show that everything works."""
 
 import resource
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mosquitto_server import BINARY
+from postgres_server import BINARIES
 
 NO_MOSQUITTO = "needs mosquitto (apt-get install mosquitto)"
 
@@ -14,16 +15,25 @@ class Sizes:
     """Counts, seconds and table sizes."""
 
     rounds: int
+    #: Of what takes long.
+    few: int = 3
     clients: int = 50
     lanes: int = 10
     seconds: float = 2.0
     warm: float = 0.5
+    #: At half load: long enough for what happens now and then.
+    paced: float = 6.0
     creations: tuple[int, ...] = (10_000, 100_000)
     creation_rounds: int = 3
-    listeners: int = 1_000
+    listeners: tuple[int, ...] = (1_000, 10_000)
+    #: Of two fleets together.
+    agents: int = 5_000
     connects: tuple[int, ...] = (1_000, 5_000)
     table_things: tuple[int, int] = (1_000, 100_000)
     table_jobs: int = 10
+    #: Things of ten jobs each, and things that are connected.
+    scale_things: tuple[int, ...] = (100, 1_000, 10_000, 100_000)
+    scale_connected: tuple[int, ...] = (10, 1_000, 5_000)
     tick_jobs: int = 1_000
     tick_things: tuple[int, int] = (1, 1_000)
     #: Things, and one finished execution for each.
@@ -37,16 +47,21 @@ class Sizes:
 FULL = Sizes(rounds=7)
 QUICK = Sizes(
     rounds=1,
+    few=1,
     clients=3,
     lanes=2,
     seconds=0.3,
     warm=0.1,
+    paced=0.4,
     creations=(20, 60),
     creation_rounds=1,
-    listeners=5,
+    listeners=(5,),
+    agents=6,
     connects=(5,),
     table_things=(10, 20),
     table_jobs=2,
+    scale_things=(5, 10),
+    scale_connected=(2, 4),
     tick_jobs=5,
     tick_things=(1, 40),
     stored=400,
@@ -64,6 +79,9 @@ class Bench:
     folder: Path
     #: Whether there is one to measure with.
     mosquitto: bool = BINARY is not None
+    postgres: bool = BINARIES is not None
+    #: What went wrong on one footing, by name: the others are measured all the same.
+    failures: dict[str, str] = field(default_factory=dict)
 
 
 def allow_files() -> int:

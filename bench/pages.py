@@ -1,17 +1,19 @@
 """Measure f: the same look-ups and pages in a large table and in a small one, in turns."""
 
 import random
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from statistics import median
 
-from agent.fleet import thing_names
-from bench.options import Bench
+from bench.footings import EMBEDDED, POSTGRESQL, Footing, Stand, on_each, stand
+from bench.options import Bench, Sizes
 from bench.processes import Child, quiet
 from bench.rows import Goal, Row, Skipped
-from bench.seed import job_id, seed
-from bench.servers import Server, thingjobs
+from bench.seed import job_id, register, sow
+from bench.servers import Server
 from domain.topics import DEFAULT_ROOT, Operation, Topics
+from storage.store import Store
 
 #: A query that grows with a table a hundred times as large would be far beyond this.
 GOAL = Goal("<=", 2.0)
@@ -40,8 +42,12 @@ class Table:
 
 
 async def measure(bench: Bench) -> list[Row | Skipped]:
+    return await on_each(bench, "f", "look-ups and pages", _measured, (EMBEDDED, POSTGRESQL))
+
+
+async def _measured(bench: Bench, footing: Footing) -> list[Row | Skipped]:
     async with AsyncExitStack() as stack:
-        small, large = [await _table(stack, bench, things) for things in bench.sizes.table_things]
+        small, large = [await _table(stack, bench, footing, things) for things in bench.sizes.table_things]
         names = [*small.questions, PENDING]
         for name in names:  # once for nothing: what is read for the first time comes from the disk
             await _compare(name, small, large)
@@ -50,7 +56,21 @@ async def measure(bench: Bench) -> list[Row | Skipped]:
         for _ in range(bench.sizes.rounds):
             for name in names:
                 await _compare(name, small, large)
-        return [_row(name, small, large) for name in names]
+        return [_row(name, footing, small, large) for name in names]
+
+
+async def asked_of(
+    stack: AsyncExitStack, there: Stand, executions: int, sizes: Sizes
+) -> dict[str, list[float]]:
+    """Return the milliseconds of a page in the middle and of a look-up, by round, of one server alone."""
+    names = ("executions of a job, middle page", PENDING)
+    table = await _asking(stack, there, executions, sizes)
+    for number in range(sizes.few + 1):
+        for name in names:
+            await _compare(name, table)
+        if not number:
+            table.medians.clear()
+    return table.medians
 
 
 async def _compare(name: str, *tables: Table) -> None:
@@ -63,11 +83,11 @@ async def _compare(name: str, *tables: Table) -> None:
         table.medians.setdefault(name, []).append(median(times))
 
 
-def _row(name: str, small: Table, large: Table) -> Row:
+def _row(name: str, footing: Footing, small: Table, large: Table) -> Row:
     pairs = list(zip(large.medians[name], small.medians[name], strict=True))
     return Row(
         letter="f",
-        what=f"{name}, {large.executions:,} / {small.executions:,} executions",
+        what=f"{name}, {large.executions:,} / {small.executions:,} executions, {footing.database}",
         unit="x",
         rounds=[a / b for a, b in pairs],
         goal=GOAL,
@@ -76,22 +96,31 @@ def _row(name: str, small: Table, large: Table) -> Row:
     )
 
 
-async def _table(stack: AsyncExitStack, bench: Bench, things: int) -> Table:
+async def _table(stack: AsyncExitStack, bench: Bench, footing: Footing, things: int) -> Table:
     sizes = bench.sizes
-    data = bench.folder / f"table-{things}"
-    await seed(data, things, with_jobs=sizes.table_jobs)
-    chosen = random.Random(things)
-    names = thing_names("t", things)
+
+    async def fill(store: Store) -> Sequence[str]:
+        names = await register(store, things)
+        await sow(store, sizes.table_jobs)
+        return names[-sizes.probes :]
+
+    there = await stand(stack, bench, footing, f"{footing.database}-{things}", fill)
+    await quiet(there.server.child.pid, sizes.idle)
+    return await _asking(stack, there, things * sizes.table_jobs, sizes)
+
+
+async def _asking(stack: AsyncExitStack, there: Stand, executions: int, sizes: Sizes) -> Table:
+    """Let somebody ask a server: one by REST, and those things by MQTT that may connect."""
+    chosen = random.Random(executions)
+    names = list(there.passwords)
     asked = [chosen.choice(names) for _ in range(sizes.probes)]
     jobs = [job_id(chosen.randrange(sizes.table_jobs)) for _ in range(sizes.probes)]
-    server = await thingjobs(stack, data, name=f"thingjobs with {things} things", insecure=True)
-    caller = await Child.module(stack, "caller", "bench.caller", "127.0.0.1", str(server.http_port))
+    caller = await Child.module(stack, "caller", "bench.caller", "127.0.0.1", str(there.server.http_port))
     devices = await Child.module(stack, "load", "bench.devices")
-    await devices.ask(
-        "connect", port=server.mqtt_port, clients=dict.fromkeys(sorted(set(asked))), filters=[], window=50
-    )
-    await quiet(server.child.pid, bench.sizes.idle)
-    first, middle, last = await _ends(server, job_id(0), sizes.page)
+    answers = [f"{there.footing.root}/{{}}/jobs/get/+"]
+    asking = {name: there.passwords[name] for name in sorted(set(asked))}
+    await devices.ask("connect", port=there.port, clients=asking, filters=answers, window=50)
+    first, middle, last = await _ends(there.server, job_id(0), sizes.page)
     times = max(PARTS, sizes.probes // 4)
     questions = {
         "GET execution": [f"/jobs/{job}/things/{name}" for job, name in zip(jobs, asked, strict=True)],
@@ -103,7 +132,7 @@ async def _table(stack: AsyncExitStack, bench: Bench, things: int) -> Table:
         "jobs, first page": ["/jobs"] * times,
         "things, first page": [f"/things?maxResults={sizes.page}"] * times,
     }
-    return Table(things * sizes.table_jobs, server, caller, devices, questions)
+    return Table(executions, there.server, caller, devices, questions)
 
 
 async def _ends(server: Server, job: str, size: int) -> tuple[str, str, str]:

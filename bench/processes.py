@@ -88,6 +88,14 @@ class Child:
     def alive(self) -> bool:
         return self._process.returncode is None
 
+    async def ended(self, patience: float) -> int:
+        """Return its exit code, once it has ended by itself. Raises ``Failed``."""
+        try:
+            async with asyncio.timeout(patience):
+                return await self._process.wait()
+        except TimeoutError:
+            raise Failed(f"{self.name} has not ended within {patience:.0f} seconds") from None
+
     async def stop(self, patience: float = 20.0) -> None:
         """End it politely, then by force."""
         if not self.alive:
@@ -103,8 +111,15 @@ class Child:
 
 
 def cpu_seconds(pid: int) -> float:
-    times = psutil.Process(pid).cpu_times()
-    return times.user + times.system
+    """Return what a process has used, with those it has begun: a PostgreSQL server is many."""
+    process = psutil.Process(pid)
+    own = process.cpu_times()
+    total = own.user + own.system + own.children_user + own.children_system
+    for child in process.children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            times = child.cpu_times()
+            total += times.user + times.system
+    return total
 
 
 def rss_kib(pid: int) -> float:

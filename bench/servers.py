@@ -3,15 +3,16 @@
 import asyncio
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from mosquitto_server import DISPATCHER, MosquittoServer, secret
+from mosquitto_server import DISPATCHER, MosquittoServer, secret, shipped_acl
 
 from bench.processes import Child, Failed
 from cli.rest import Rest, RestError
+from domain.topics import DEFAULT_ROOT, Topics
 
 THINGJOBS = str(Path(sys.executable).with_name("thingjobs"))
 
@@ -44,10 +45,13 @@ class Server:
             raise Failed(f"{method} {path}: {error}; the log ends with: {_read(self.log)[-1500:]}") from error
 
 
-async def mosquitto(stack: AsyncExitStack, folder: Path, users: Iterable[str]) -> Broker:
-    """Start Mosquitto with the configuration we ship."""
+async def mosquitto(
+    stack: AsyncExitStack, folder: Path, users: Iterable[str], *, root: str = DEFAULT_ROOT
+) -> Broker:
+    """Start Mosquitto with the configuration we ship, for things below ``root``."""
     pid = folder / "pid"
-    server = MosquittoServer(folder, users=users, settings={"pid_file": str(pid)})
+    acl = shipped_acl().replace(DEFAULT_ROOT, root).replace(Topics(DEFAULT_ROOT).events, Topics(root).events)
+    server = MosquittoServer(folder, users=users, settings={"pid_file": str(pid)}, acl=acl)
     await server.start()
     stack.push_async_callback(server.stop)
     return Broker(server.port, int(_read(pid)))
@@ -61,8 +65,28 @@ async def thingjobs(
     broker: Broker | None = None,
     database: str | None = None,
     insecure: bool = False,
+    env: Mapping[str, str] | None = None,
 ) -> Server:
     """Start a server on a data directory, with its embedded broker or on another one."""
+    log = data.with_suffix(".log")
+    command = (THINGJOBS, "serve", "--data-dir", str(data), "--http-port", "0", "--mqtt-port", "0")
+    command += ("--insecure-devices",) * insecure
+    child = await Child.start(stack, name, *command, env=_env(broker, database) | (env or {}), log=log)
+    found = await _said(child, log, r"REST API +http://127\.0\.0\.1:(\d+)", r"MQTT +127\.0\.0\.1:(\d+)")
+    return Server(child, int(found[0]), int(found[1]), log)
+
+
+async def dispatcher(
+    stack: AsyncExitStack, data: Path, *, broker: Broker, database: str, env: Mapping[str, str], log: Path
+) -> Child:
+    """Start one more dispatcher, which works or stands by as ``env`` says."""
+    command = (THINGJOBS, "dispatcher", "--data-dir", str(data), "--health-port", "0")
+    child = await Child.start(stack, "dispatcher", *command, env=_env(broker, database) | env, log=log)
+    await _said(child, log, r"MQTT +(\S+)")
+    return child
+
+
+def _env(broker: Broker | None, database: str | None) -> dict[str, str]:
     env = {"THINGJOBS_LOG_LEVEL": "warning"}
     if database is not None:
         env["THINGJOBS_DATABASE_URL"] = database
@@ -74,23 +98,16 @@ async def thingjobs(
             "THINGJOBS_BROKER_USERNAME": DISPATCHER,
             "THINGJOBS_BROKER_PASSWORD": secret(DISPATCHER),
         }
-    log = data.with_suffix(".log")
-    command = (THINGJOBS, "serve", "--data-dir", str(data), "--http-port", "0", "--mqtt-port", "0")
-    command += ("--insecure-devices",) * insecure
-    child = await Child.start(stack, name, *command, env=env, log=log)
-    http, mqtt = await _addresses(child, log)
-    return Server(child, http, mqtt, log)
+    return env
 
 
-async def _addresses(child: Child, log: Path, patience: float = 60.0) -> tuple[int, int]:
-    """Return the ports a server says it listens on."""
+async def _said(child: Child, log: Path, *patterns: str, patience: float = 180.0) -> list[str]:
+    """Return what a process says of each of these while it starts: where it listens, say."""
     deadline = asyncio.get_running_loop().time() + patience
     while child.alive and asyncio.get_running_loop().time() < deadline:
-        said = _read(log)
-        http = re.search(r"REST API +http://127\.0\.0\.1:(\d+)", said)
-        mqtt = re.search(r"MQTT +127\.0\.0\.1:(\d+)", said)
-        if http and mqtt:
-            return int(http[1]), int(mqtt[1])
+        found = [match[1] for pattern in patterns if (match := re.search(pattern, _read(log)))]
+        if len(found) == len(patterns):
+            return found
         await asyncio.sleep(0.05)
     raise Failed(f"{child.name} did not start: {_read(log)[-500:]}")
 

@@ -1,252 +1,124 @@
 """Measures a, b, c: bare echoes, versioned updates through the whole path, and their ratio, in turns."""
 
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
-from pathlib import Path
-from statistics import median
 
 from mosquitto_server import DISPATCHER, secret
-from postgres_server import BINARIES, HINT, PostgresServer
 
 from agent.fleet import thing_names
-from bench.cpu import Shares, Watch, spoken
+from bench.contenders import Contender, contend, lanes_of
+from bench.footings import EMBEDDED, MOSQUITTO, POSTGRESQL, Footing
 from bench.options import NO_MOSQUITTO, Bench
-from bench.processes import Child, Failed
+from bench.processes import Child
 from bench.rows import Goal, Row, Skipped
-from bench.seed import job_id, register, seed
-from bench.servers import Server, mosquitto, thingjobs
+from bench.seed import job_id
+from bench.servers import mosquitto
 from domain.topics import DEFAULT_ROOT
-from storage.store import Store
 
 #: Stock amqtt loses what is published below ``$``.
 PLAIN_ROOT = "things"
 
-#: Key -> letter and name of the rows that need Mosquitto.
-OVER_MOSQUITTO = {
-    "paho": ("a", "echo: Mosquitto, plain paho"),
-    "link": ("a", "echo: Mosquitto, our link"),
-    "external": ("b", "updates: Mosquitto + SQLite"),
-    "postgres": ("b", "updates: Mosquitto + PostgreSQL"),
+ECHOES = {
+    "stock": "echo: stock amqtt, plain paho",
+    "embedded": "echo: our embedded broker",
+    "paho": "echo: Mosquitto, plain paho",
+    "link": "echo: Mosquitto, our link",
 }
+OVER_MOSQUITTO = ("paho", "link")
 
-
-@dataclass
-class Contender:
-    """A broker with something behind it that answers updates, and the load that belongs to it."""
-
-    key: str
-    letter: str
-    what: str
-    devices: Child
-    pids: dict[str, int]
-    server: Server | None = None
-    rates: list[float] = field(default_factory=list)
-    p50: list[float] = field(default_factory=list)
-    p99: list[float] = field(default_factory=list)
-    load: list[float] = field(default_factory=list)
-    shares: list[Shares] = field(default_factory=list)
-    #: Microseconds of processor time for each answer, by process.
-    costs: list[dict[str, float]] = field(default_factory=list)
-
-    async def drive(self, bench: Bench) -> None:
-        watch = Watch.start(load=self.devices.pid, **self.pids)
-        done = await self.devices.ask("drive", seconds=bench.sizes.seconds, warm=bench.sizes.warm)
-        self.shares.append(watch.stop())
-        if done["faults"] or done["unanswered"]:
-            raise Failed(f"{self.what}: {done['unanswered']} unanswered, {done['faults']}")
-        self.costs.append(
-            {
-                name: 1e6 * share * self.shares[-1].seconds / done["answered"]
-                for name, share in self.shares[-1].cores.items()
-            }
-        )
-        self.rates.append(done["rate"])
-        self.p50.append(done["p50_ms"])
-        self.p99.append(done["p99_ms"])
-        self.load.append(done["load_cpu"])
-
-    def row(self, *, notes: str = "") -> Row:
-        cost = {name: median(each[name] for each in self.costs) for name in self.costs[0]}
-        text = (
-            f"p50 {median(self.p50):.0f} ms, p99 {median(self.p99):.0f} ms; "
-            f"{', '.join(f'{name} {micros:.0f} us' for name, micros in cost.items())} each; "
-            f"{spoken(self.shares, self.load)}"
-        )
-        return Row(
-            letter=self.letter,
-            what=self.what,
-            unit="1/s",
-            rounds=self.rates,
-            notes=text + notes,
-            details={
-                "p50_ms": self.p50,
-                "p99_ms": self.p99,
-                "load_cpu": self.load,
-                "cpu_us_each": self.costs,
-            },
-        )
+#: Whose updates are held against which echo, and what is wanted of that.
+RATIOS: list[tuple[str, Footing, str, Goal | None]] = [
+    ("embedded updates / stock amqtt's own echo", EMBEDDED, "stock", Goal(">=", 2.0)),
+    ("embedded updates / embedded echo", EMBEDDED, "embedded", None),
+    ("Mosquitto + SQLite updates / echo of plain paho", MOSQUITTO, "paho", Goal(">=", 0.7)),
+    ("Mosquitto + PostgreSQL updates / echo of plain paho", POSTGRESQL, "paho", Goal(">=", 0.7)),
+    ("Mosquitto + SQLite updates / echo of our link", MOSQUITTO, "link", None),
+    ("Mosquitto + PostgreSQL updates / echo of our link", POSTGRESQL, "link", None),
+]
+#: Each stands beside what it is compared with, so that what else the machine does hits them alike.
+ORDER: list[str | Footing] = ["stock", EMBEDDED, "embedded", MOSQUITTO, "paho", POSTGRESQL, "link"]
 
 
 async def measure(bench: Bench) -> list[Row | Skipped]:
+    sizes = bench.sizes
+    rows: list[Row | Skipped] = []
     async with AsyncExitStack() as stack:
-        contenders = {}
-        # Each between the two it is compared with, so that what else the machine does hits them alike.
-        for make in (_stock, _embedded, _embedded_echo):
-            contender = await make(stack, bench)
-            contenders[contender.key] = contender
-        if bench.mosquitto:
-            databases = (_external, _postgres) if BINARIES else (_external,)
-            for make in (_paho, *databases, _link):
-                contender = await make(stack, bench)
-                contenders[contender.key] = contender
-        for _ in range(bench.sizes.rounds):
+        contenders: dict[str | Footing, Contender] = {}
+        for key in ORDER:
+            reason, (letter, what) = _missing(key, bench), _named(key)
+            if reason is not None:
+                rows.append(Skipped(letter, what, reason))
+            elif isinstance(key, Footing):
+                contenders[key] = await contend(stack, bench, key, letter, what)
+            else:
+                contenders[key] = await _echo(stack, bench, key, letter, what)
+        for _ in range(sizes.rounds):
             for contender in contenders.values():
-                await contender.drive(bench)
-        rows: list[Row | Skipped] = []
+                await contender.drive(sizes.seconds, sizes.warm)
         for contender in sorted(contenders.values(), key=lambda each: each.letter):
-            counted = await _count(contender)
-            rows.append(contender.row(notes=f"; {counted} versions counted, none lost" if counted else ""))
-        if not bench.mosquitto:
-            rows += [Skipped(letter, what, NO_MOSQUITTO) for letter, what in OVER_MOSQUITTO.values()]
-    return rows + _ratios(bench, contenders)
+            lost = "" if contender.stand is None else await contender.none_lost()
+            rows.append(contender.row(notes=lost))
+    return rows + ratios(contenders, bench)
 
 
-def _ratios(bench: Bench, by_key: dict[str, Contender]) -> list[Row | Skipped]:
-    def ratio(what: str, top: str, bottom: str, goal: Goal | None = None) -> Row | Skipped:
-        if top not in by_key or bottom not in by_key:
-            return Skipped("c", what, HINT if bench.mosquitto else NO_MOSQUITTO)
-        pairs = zip(by_key[top].rates, by_key[bottom].rates, strict=True)
-        return Row(letter="c", what=what, unit="x", rounds=[a / b for a, b in pairs], goal=goal)
-
-    return [
-        ratio("embedded updates / stock amqtt's own echo", "embedded", "stock", Goal(">=", 1.5)),
-        ratio("embedded updates / embedded echo", "embedded", "embedded echo"),
-        ratio("Mosquitto updates / echo of our link", "external", "link"),
-        ratio("Mosquitto updates / echo of plain paho", "external", "paho", Goal(">=", 0.7)),
-        ratio("Mosquitto + PostgreSQL updates / echo of plain paho", "postgres", "paho", Goal(">=", 0.7)),
-    ]
+def ratios(contenders: Mapping[str | Footing, Contender], bench: Bench) -> list[Row | Skipped]:
+    """Return what the rates make of each other, round by round."""
+    rows: list[Row | Skipped] = []
+    for what, footing, echo, goal in RATIOS:
+        if footing in contenders and echo in contenders:
+            rows.append(_ratio(what, contenders[footing], contenders[echo], goal))
+        else:
+            reason = _missing(footing, bench) or _missing(echo, bench)
+            rows.append(Skipped("c", what, reason or "not measured"))
+    return rows
 
 
-async def _count(contender: Contender) -> int:
-    """Compare every execution's version with what its lane was told; return how many versions there are."""
-    if contender.server is None:
-        return 0
-    total = 0
-    for lane, accepted in (await contender.devices.ask("accepted")).items():
-        thing, job = lane.split(".")
-        found = await contender.server.call("GET", f"/jobs/{job}/things/{thing}")
-        version = found["execution"]["versionNumber"]
-        if version != accepted + 1:
-            raise Failed(f"{lane} has version {version} after {accepted} accepted updates")
-        total += accepted
-    return total
+def _ratio(what: str, top: Contender, bottom: Contender, goal: Goal | None) -> Row:
+    pairs = zip(top.rates, bottom.rates, strict=True)
+    notes = ""
+    if top.costs and bottom.costs:
+        notes = f"by processor time of all but the load {bottom.serving / top.serving:.2f}"
+        if "responder" in bottom.each and "broker" in top.each:
+            notes += f", of who answers {bottom.each['responder'] / top.each['server']:.2f}"
+    return Row(letter="c", what=what, unit="x", rounds=[a / b for a, b in pairs], goal=goal, notes=notes)
 
 
-async def _devices(
-    stack: AsyncExitStack, bench: Bench, port: int, passwords: dict[str, str | None], root: str
-) -> Child:
-    """Return a load whose clients are connected and whose lanes are ready."""
-    devices = await Child.module(stack, "load", "bench.devices")
-    filters = [f"{root}/{{}}/jobs/+/update/accepted", f"{root}/{{}}/jobs/+/update/rejected"]
-    await devices.ask("connect", port=port, clients=passwords, filters=filters, window=50)
-    await devices.ask("lanes", root=root, jobs=_jobs(bench))
-    return devices
+def _named(key: str | Footing) -> tuple[str, str]:
+    return ("b", f"updates: {key}") if isinstance(key, Footing) else ("a", ECHOES[key])
 
 
-def _names(bench: Bench) -> list[str]:
-    return thing_names("t", bench.sizes.clients)
+def _missing(key: str | Footing, bench: Bench) -> str | None:
+    if isinstance(key, Footing):
+        return key.missing(bench)
+    return NO_MOSQUITTO if key in OVER_MOSQUITTO and not bench.mosquitto else None
 
 
-def _jobs(bench: Bench) -> list[str]:
-    return [job_id(number) for number in range(bench.sizes.lanes)]
+async def _echo(stack: AsyncExitStack, bench: Bench, kind: str, letter: str, what: str) -> Contender:
+    """Start a broker, and something that answers at once and stores nothing."""
+    names = thing_names("t", bench.sizes.clients)
+    passwords: dict[str, str] | dict[str, None] = dict.fromkeys(names)
+    root = DEFAULT_ROOT
+    if kind == "embedded":
+        answering, port = await _responder(stack, kind, 0, root)
+        pids = {"broker": answering.pid}
+    elif kind == "stock":
+        root = PLAIN_ROOT
+        broker = await Child.module(stack, "stock amqtt", "bench.stock_broker")
+        port = (await broker.line())["port"]
+        answering, _ = await _responder(stack, "paho", port, root)
+        pids = {"broker": broker.pid, "responder": answering.pid}
+    else:
+        passwords = {name: secret(name) for name in names}
+        there = await mosquitto(stack, bench.folder / f"mosquitto-{kind}", names)
+        port = there.port
+        answering, _ = await _responder(stack, kind, port, root, DISPATCHER, secret(DISPATCHER))
+        pids = {"broker": there.pid, "responder": answering.pid}
+    jobs = [job_id(number) for number in range(bench.sizes.lanes)]
+    return Contender(letter, what, await lanes_of(stack, port, passwords, root, jobs), pids)
 
 
-async def _echo(stack: AsyncExitStack, kind: str, port: int, root: str, *login: str) -> tuple[Child, int]:
+async def _responder(
+    stack: AsyncExitStack, kind: str, port: int, root: str, *login: str
+) -> tuple[Child, int]:
     child = await Child.module(stack, f"echo by {kind}", "bench.echo", kind, str(port), root, *login)
     return child, (await child.line())["port"]
-
-
-async def _stock(stack: AsyncExitStack, bench: Bench) -> Contender:
-    broker = await Child.module(stack, "stock amqtt", "bench.stock_broker")
-    port = (await broker.line())["port"]
-    echo, _ = await _echo(stack, "paho", port, PLAIN_ROOT)
-    devices = await _devices(stack, bench, port, dict.fromkeys(_names(bench)), PLAIN_ROOT)
-    pids = {"broker": broker.pid, "responder": echo.pid}
-    return Contender("stock", "a", "echo: stock amqtt, plain paho", devices, pids)
-
-
-async def _embedded_echo(stack: AsyncExitStack, bench: Bench) -> Contender:
-    echo, port = await _echo(stack, "embedded", 0, DEFAULT_ROOT)
-    devices = await _devices(stack, bench, port, dict.fromkeys(_names(bench)), DEFAULT_ROOT)
-    return Contender("embedded echo", "a", "echo: our embedded broker", devices, {"broker": echo.pid})
-
-
-async def _embedded(stack: AsyncExitStack, bench: Bench) -> Contender:
-    data = bench.folder / "embedded"
-    tokens = await seed(data, bench.sizes.clients, with_tokens=True)
-    server = await thingjobs(stack, data)
-    await _create_jobs(bench, server)
-    devices = await _devices(stack, bench, server.mqtt_port, dict(tokens), DEFAULT_ROOT)
-    pids = {"server": server.child.pid}
-    return Contender("embedded", "b", "updates: embedded + SQLite", devices, pids, server)
-
-
-async def _paho(stack: AsyncExitStack, bench: Bench) -> Contender:
-    return await _mosquitto_echo(stack, bench, "paho")
-
-
-async def _link(stack: AsyncExitStack, bench: Bench) -> Contender:
-    return await _mosquitto_echo(stack, bench, "link")
-
-
-async def _mosquitto_echo(stack: AsyncExitStack, bench: Bench, kind: str) -> Contender:
-    names = _names(bench)
-    broker = await mosquitto(stack, bench.folder / f"mosquitto-{kind}", names)
-    echo, _ = await _echo(stack, kind, broker.port, DEFAULT_ROOT, DISPATCHER, secret(DISPATCHER))
-    passwords = {name: secret(name) for name in names}
-    devices = await _devices(stack, bench, broker.port, passwords, DEFAULT_ROOT)
-    return Contender(kind, *OVER_MOSQUITTO[kind], devices, {"broker": broker.pid, "responder": echo.pid})
-
-
-async def _external(stack: AsyncExitStack, bench: Bench) -> Contender:
-    data = bench.folder / "external"
-    await seed(data, bench.sizes.clients)
-    return await _on_mosquitto(stack, bench, "external", data)
-
-
-async def _postgres(stack: AsyncExitStack, bench: Bench) -> Contender:
-    data = bench.folder / "postgres"
-    database = PostgresServer(durable=True)
-    stack.callback(database.close)
-    url = database.url(database.new_database())
-    store = Store.connect(url, data_dir=data)
-    try:
-        await register(store, bench.sizes.clients)
-    finally:
-        await store.close()
-    return await _on_mosquitto(stack, bench, "postgres", data, url)
-
-
-async def _on_mosquitto(
-    stack: AsyncExitStack, bench: Bench, key: str, data: Path, database: str | None = None
-) -> Contender:
-    names = _names(bench)
-    broker = await mosquitto(stack, bench.folder / f"mosquitto-{key}", names)
-    server = await thingjobs(stack, data, broker=broker, database=database)
-    await _create_jobs(bench, server)
-    passwords = {name: secret(name) for name in names}
-    devices = await _devices(stack, bench, broker.port, passwords, DEFAULT_ROOT)
-    pids = {"broker": broker.pid, "server": server.child.pid}
-    return Contender(key, *OVER_MOSQUITTO[key], devices, pids, server)
-
-
-async def _create_jobs(bench: Bench, server: Server) -> None:
-    for job in _jobs(bench):
-        body = {
-            "jobId": job,
-            "targets": _names(bench),
-            "targetSelection": "SNAPSHOT",
-            "document": {"operation": "echo"},
-            "description": "bench",
-        }
-        await server.call("POST", "/jobs", body)
