@@ -16,6 +16,7 @@ class Heard(NamedTuple):
     payload: bytes
     retain: bool
     dup: bool
+    correlation: bytes | None = None
 
 
 class Refused(Exception):
@@ -91,9 +92,18 @@ class Device:
         _, mid = self.client.subscribe([(each, qos) for each in filters])
         return [code.value for code in await self._answer_to(mid)]
 
-    async def publish(self, topic: str, payload: bytes = b"", *, qos: int = 1, retain: bool = False) -> None:
+    async def publish(
+        self,
+        topic: str,
+        payload: bytes = b"",
+        *,
+        qos: int = 1,
+        retain: bool = False,
+        properties: dict[str, Any] | None = None,
+    ) -> None:
         """Return when the broker acknowledged (QoS 0: at once)."""
-        sent = self.client.publish(topic, payload, qos=qos, retain=retain)
+        told = None if properties is None else _properties(PacketTypes.PUBLISH, properties)
+        sent = self.client.publish(topic, payload, qos=qos, retain=retain, properties=told)
         if qos:
             await self._answer_to(sent.mid)
 
@@ -170,7 +180,7 @@ class Device:
         client.on_subscribe = lambda _c, _u, mid, codes, _p: self._settle(mid, codes)
         client.on_publish = lambda _c, _u, mid, code, _p: self._settle(mid, code)
         client.on_message = lambda _c, _u, m: self.messages.put_nowait(
-            Heard(m.topic, bytes(m.payload), m.retain, m.dup)
+            Heard(m.topic, bytes(m.payload), m.retain, m.dup, getattr(m.properties, "CorrelationData", None))
         )
         client.on_socket_open = lambda _c, _u, sock: self._on_open(sock)
         client.on_socket_close = lambda _c, _u, sock: self._loop.remove_reader(sock.fileno())

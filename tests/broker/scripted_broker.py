@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Self
 
-from raw import CONNACK, SUBACK, Raw, packet
+from raw import CONNACK, SUBACK, Packet, Raw, packet
 
 from broker.embedded.properties import sized
 
@@ -17,16 +17,42 @@ class Guest(Raw):
 
     version = 0
 
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        super().__init__(reader, writer)
+        self._early: list[Packet] = []
+
     async def greet(self, code: int = 0, properties: bytes = b"", *, present: bool = False) -> None:
         """Answer CONNECT and, if that is a welcome, the subscription to requests and the one to events."""
         body = bytes([present, code]) + (sized(properties) if self.version == 5 else b"")
         self.send(packet(CONNACK << 4, body))
         if code:
             return
+        early: list[Packet] = []
         for filters in (4, 6):
-            asked = await self.expect(SUBSCRIBE_SENT)
+            while (asked := await self.expect_any()).kind != SUBSCRIBE_SENT:
+                early.append(asked)
             end = b"\x00" if self.version == 5 else b""
             self.send(packet(SUBACK << 4, asked.body[:2] + end + bytes([1] * filters)))
+        self._early = early
+
+    async def expect_any(self) -> Packet:
+        got = await self.read()
+        assert got is not None, "it left"
+        return got
+
+    async def read(self, patience: float = 5.0) -> Packet | None:
+        """Return the next packet, beginning with those that came before the link was greeted."""
+        return self._early.pop(0) if self._early else await super().read(patience)
+
+    async def quiet_of(self, kind: int) -> list[Packet]:
+        """Return what of a kind comes within a moment."""
+        heard = []
+        try:
+            while (got := await self.read(patience=0.2)) is not None:
+                heard.append(got)
+        except TimeoutError:
+            pass
+        return [each for each in heard if each.kind == kind]
 
     async def stay(self) -> None:
         """Take what comes until it leaves."""
