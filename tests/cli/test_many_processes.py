@@ -1,4 +1,4 @@
-"""compose.many.yaml as plain processes on real PostgreSQL and Mosquitto, while a dispatcher is killed."""
+"""compose.yaml as plain processes on real PostgreSQL and Mosquitto, while a dispatcher is killed."""
 
 import os
 import signal
@@ -15,6 +15,7 @@ from postgres_server import PostgresServer
 from cli.rest import Rest
 
 FLEET = 50
+DISPATCHERS = ("dispatcher-1", "dispatcher-2")
 
 
 class Site:
@@ -30,7 +31,7 @@ class Site:
             "http://api-1:8080": self.url("api-1"),
             "8081": "0",
         }
-        self.composed = Composed(ROOT / "compose.many.yaml", folder, names)
+        self.composed = Composed(ROOT / "compose.yaml", folder, names)
         postgres.admin("CREATE ROLE thingjobs LOGIN")
         postgres.admin("CREATE DATABASE thingjobs OWNER thingjobs TEMPLATE template0")
 
@@ -58,43 +59,65 @@ class Site:
         return Rest(self.url(name), self.composed.folder / "keys" / "api-key")
 
 
-@pytest.fixture
-def site(tmp_path: Path, postgres_server: PostgresServer, requirement: Callable[..., None]) -> Iterator[Site]:
+@pytest.fixture(scope="module")
+def site(
+    tmp_path_factory: pytest.TempPathFactory,
+    postgres_server: PostgresServer,
+    requirement: Callable[..., None],
+) -> Iterator[Site]:
+    """All of them at work, for both stories; in the end they stop as they should."""
     requirement("mosquitto with mosquitto_passwd", BINARY and PASSWD, HINT)
-    site = Site(tmp_path, postgres_server)
-    yield site
-    site.composed.close()
-    postgres_server.drop("thingjobs")
-    postgres_server.admin("DROP ROLE thingjobs")
+    site = Site(tmp_path_factory.mktemp("many"), postgres_server)
+    try:
+        begin(site)
+        yield site
+        for name in ("fleet", *DISPATCHERS, "scheduler", "api-2", "api-1"):
+            assert site.composed.stop(name) == 0, site.composed.log(name)
+    finally:
+        site.composed.close()
+        postgres_server.drop("thingjobs")
+        postgres_server.admin("DROP ROLE thingjobs")
 
 
 @pytest.mark.timeout(600)
 def test_a_job_ends_though_a_dispatcher_is_killed(site: Site) -> None:
-    begin(site)
+    active, standby = roles(site)
     create(site, "j")
     until(site, "j", lambda found: found["numberOfInProgressThings"] + found["numberOfSucceededThings"])
-    site.composed.kill("dispatcher-1")
+    site.composed.kill(active)
     until(site, "j", lambda found: found["numberOfSucceededThings"] == FLEET)
     assert site.operator("api-2").call("GET", "/jobs/j")["job"]["status"] == "COMPLETED"
-    assert site.until_ready("dispatcher-2")["active"]
-    for name in ("fleet", "dispatcher-2", "scheduler", "api-2", "api-1"):
-        assert site.composed.stop(name) == 0, site.composed.log(name)
+    assert site.until_ready(standby)["active"]
+    site.start(active)
+    assert not site.until_ready(active)["active"]
 
 
 @pytest.mark.timeout(600)
 def test_a_dispatcher_that_stood_still_stands_by_when_it_wakes_up(site: Site) -> None:
-    begin(site)
-    create(site, "j")
-    until(site, "j", lambda found: found["numberOfInProgressThings"] + found["numberOfSucceededThings"])
-    site.composed.signal("dispatcher-1", signal.SIGSTOP)
-    until(site, "j", lambda found: found["numberOfSucceededThings"] == FLEET)
-    site.composed.signal("dispatcher-1", signal.SIGCONT)
-    assert not site.until_ready("dispatcher-1")["active"]
+    active, standby = roles(site)
+    before = sessions(site)
     create(site, "k")
+    until(site, "k", lambda found: found["numberOfInProgressThings"] + found["numberOfSucceededThings"])
+    site.composed.signal(active, signal.SIGSTOP)
     until(site, "k", lambda found: found["numberOfSucceededThings"] == FLEET)
-    assert readiness(site.url("dispatcher-2"))["active"]
-    connected = [line for line in site.composed.log("mosquitto").splitlines() if "as thingjobs.disp" in line]
-    assert len(connected) == 2, "neither took the session from the other again"
+    site.composed.signal(active, signal.SIGCONT)
+    assert not site.until_ready(active)["active"]
+    create(site, "l")
+    until(site, "l", lambda found: found["numberOfSucceededThings"] == FLEET)
+    assert readiness(site.url(standby))["active"]
+    assert sessions(site) == before + 1, "neither took the session from the other again"
+
+
+def roles(site: Site) -> tuple[str, str]:
+    """Return the dispatcher that is at work and the one that stands by."""
+    active = [name for name in DISPATCHERS if readiness(site.url(name))["active"]]
+    assert len(active) == 1
+    return active[0], next(name for name in DISPATCHERS if name not in active)
+
+
+def sessions(site: Site) -> int:
+    """Return how often a dispatcher has connected."""
+    return sum("as thingjobs.disp" in line for line in site.composed.log("mosquitto").splitlines())
 
 
 def begin(site: Site) -> None:
@@ -108,11 +131,10 @@ def begin(site: Site) -> None:
     for name in ("tokens", "broker-files"):
         site.composed.run(name)
     site.start_broker()
-    for name in ("dispatcher-1", "dispatcher-2"):
+    for name in DISPATCHERS:
         site.start(name)
         site.until_ready(name)
-    states = {name: readiness(site.url(name))["active"] for name in ("dispatcher-1", "dispatcher-2")}
-    assert states == {"dispatcher-1": True, "dispatcher-2": False}
+    assert roles(site) == DISPATCHERS
     site.composed.start("fleet", f"--port={site.ports['mosquitto']}")
 
 
