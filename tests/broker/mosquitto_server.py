@@ -44,7 +44,7 @@ class MosquittoServer:
     ) -> None:
         """With ``authority``, the folder of one, it also listens for certificates, on ``secure_port``.
 
-        ``more`` is added to its configuration as it is.
+        A setting that is empty is left out. ``more`` is added to the configuration, with its own paths.
         """
         self.port = free_port()
         self.secure_port = None if authority is None else free_port()
@@ -59,7 +59,7 @@ class MosquittoServer:
         if authority is not None:
             self._certificates(authority)
         with self._config.open("a") as config:
-            config.write(more)
+            config.write(more.replace("/mosquitto/data", str(directory / "data")))
 
     @property
     def data(self) -> Path:
@@ -128,7 +128,8 @@ class MosquittoServer:
         lines = []
         for line in (SHIPPED / "mosquitto.conf").read_text().splitlines():
             key = line.split(" ", 1)[0]
-            lines.append(f"{key} {changes.pop(key)}" if key in changes else line)
+            value = changes.pop(key, None)
+            lines += [line] if value is None else [f"{key} {value}"] if value else []
         lines += [f"{key} {value}" for key, value in changes.items()]
         if os.getuid() == 0:
             lines.append("user root")

@@ -105,6 +105,7 @@ async def whole(
     *names: str,
     site: Site | None = None,
     authority: Path | None = None,
+    mosquitto: MosquittoServer | None = None,
     **settings: Any,
 ) -> AsyncIterator[Whole]:
     """Run the server; with Mosquitto the caller checks that there is one, and ``authority`` is for it.
@@ -114,9 +115,10 @@ async def whole(
     settings |= (site or SqliteFile(directory / "data")).settings()
     async with AsyncExitStack() as stack:
         if broker == "mosquitto":
-            server = MosquittoServer(directory / "mosquitto", users=names, authority=authority)
+            server = mosquitto or MosquittoServer(directory / "mosquitto", users=names, authority=authority)
             stack.push_async_callback(server.kill)
-            await server.start()
+            if mosquitto is None:
+                await server.start()
             settings |= {
                 "broker": "external",
                 "broker_host": "127.0.0.1",
