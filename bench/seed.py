@@ -27,7 +27,7 @@ from sqlalchemy.sql import ColumnElement
 
 from agent.fleet import thing_names
 from domain.job import NewJob, TargetSelection
-from storage import groups, jobs, rollouts, targets, tokens
+from storage import groups, jobs, pacing, targets, tokens
 from storage import tables as t
 from storage.policy import Policy
 from storage.store import Store
@@ -99,7 +99,7 @@ def _sow(connection: Connection, count: int, more: Mapping[str, Any]) -> None:
     )
     jobs.create(connection, new, policy=Policy(), at=now())
     job = jobs.key_of(connection, job_id(0))
-    while rollouts.release(connection, job, at=now()):
+    while pacing.act(connection, job, at=now()):
         pass
     thing = things.alias()
     is_new = thing.c.id > every[0].id
@@ -172,7 +172,7 @@ async def roll_out(store: Store, name: str) -> None:
     )
     await store.write(jobs.create, new, policy=Policy(), at=now())
     key = await store.read(jobs.key_of, name)
-    while await store.write(rollouts.release, key, at=now()):
+    while await store.write(pacing.act, key, at=now()):
         pass
 
 

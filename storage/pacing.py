@@ -191,7 +191,8 @@ def _abort(scene: _Scene, action: Abort) -> bool:
 def _end(scene: _Scene, action: End) -> bool:
     scene.note(Act.END, endBehavior=action.behavior.value)
     if action.behavior is EndBehavior.STOP_ROLLOUT:
-        waiting.clear(scene.connection, scene.job_key)
+        if not waiting.clear(scene.connection, scene.job_key):
+            changes.complete(scene.connection, [scene.job_key], at=scene.at)
     else:
         force = action.behavior is EndBehavior.FORCE_CANCEL
         sweeps.cancel(scene.connection, scene.job_key, force=force, at=scene.at)

@@ -97,10 +97,12 @@ def clear(connection: Connection, job_key: int) -> bool:
 
     Of very many, one call takes out a piece.
     """
-    connection.execute(text("UPDATE jobs SET latched_to = NULL WHERE id = :job"), {"job": job_key})
     some = text("SELECT thing FROM waiting WHERE job = :job ORDER BY thing LIMIT :limit")
     things = list(connection.execute(some, {"job": job_key, "limit": CLEARED}).scalars())
-    return bool(things) and drop(connection, job_key, things) == CLEARED
+    if things:
+        drop(connection, job_key, things)
+    left = text("UPDATE jobs SET latched_to = NULL WHERE id = :job RETURNING waiting")
+    return bool(connection.execute(left, {"job": job_key}).scalar_one())
 
 
 class Group(NamedTuple):

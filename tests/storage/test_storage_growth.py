@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
+import latching_walk
 import pytest
 from lifecycle_reader import switch
 from sites import Site, SqliteFile
@@ -70,6 +71,7 @@ class Crowd(SyncStore):
         self.group("all", *many)
         self.group("few", "busy", "t7", "t8", "t9")
         self.create("wide", "thinggroup/all")
+        self.finish_rollout("wide")
         self.create("following", "thinggroup/few", continuous=True)
         self.group("half", *many[: size // 2])
         self.create("ended", "thinggroup/half")
@@ -210,6 +212,8 @@ WALKS: dict[str, Callable[[Crowd], Any]] = {
     "a piece of what a deleted thing has left": lambda s: depart(s, Kind.THING, s.do(things.key_of, "t1")),
     "templates": lambda s: s.middle(templates.page),
     "a piece of a rollout": lambda s: s.do(rollouts.release, s.job_key("waits"), limit=20, at=s.now),
+    "a piece of latching": lambda s: latching_walk.piece(s, at_once=True),
+    "a piece of latching for a job that waits": lambda s: latching_walk.piece(s, at_once=False),
 }
 
 
@@ -247,6 +251,8 @@ BEFORE: dict[str, Callable[[Crowd], Any]] = {
     "a job that is too old goes": lambda s: s.do(forget, s.job_key("j5")),
     "a piece of a sweep": lambda s: s.do(sweep_later, s.job_key("wide")),
     "a piece of a rollout": lambda s: (s.create("waits", "t1"), s.do(wait, s.job_key("waits"))),
+    "a piece of latching": latching_walk.begin,
+    "a piece of latching for a job that waits": latching_walk.begin,
     "a piece of a group that goes": lambda s: (follow(s), mark(s, "thing_groups", "DELETE")),
     "a piece of what leavers have left": lambda s: (
         follow(s),
