@@ -5,6 +5,7 @@ import json
 import select
 import sys
 import time
+from itertools import count
 from typing import Any
 
 
@@ -16,23 +17,32 @@ class Caller:
 
     def get(self, path: str) -> tuple[float, int, bytes]:
         """Return the milliseconds, the status and the body."""
-        began = time.perf_counter()
-        self._http.request("GET", path)
-        answer = self._http.getresponse()
-        body = answer.read()
-        return 1000 * (time.perf_counter() - began), answer.status, body
+        return self.call("GET", path)
 
-    def watch(self, *, paths: list[str], pause: float) -> dict[str, Any]:
-        """Ask for these in turn until another line comes on stdin; return what they took."""
+    def call(self, method: str, path: str, body: str | None = None) -> tuple[float, int, bytes]:
+        """Return the same of a call with a body of JSON."""
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        began = time.perf_counter()
+        self._http.request(method, path, body, headers)
+        answer = self._http.getresponse()
+        said = answer.read()
+        return 1000 * (time.perf_counter() - began), answer.status, said
+
+    def watch(self, *, calls: list[list[str | None]], pause: float) -> dict[str, Any]:
+        """Make these calls in turn until another line comes on stdin; return what they took, by name.
+
+        Each is a name, a method, a path and a body; ``#`` in those stands for the number of the turn.
+        """
         print(json.dumps({}), flush=True)
-        times: dict[str, list[float]] = {path: [] for path in paths}
+        times: dict[str, list[float]] = {str(name): [] for name, *_ in calls}
         faults: list[str] = []
-        while True:
-            for path in paths:
-                took, status, _ = self.get(path)
-                times[path].append(took)
-                if status >= 500:
-                    faults.append(f"{path}: {status}")
+        for turn in count(1):
+            for name, *call in calls:
+                took, status, said = self.call(*(part and part.replace("#", str(turn)) for part in call))
+                times[str(name)].append(took)
+                # What is asked for may not be there yet.
+                if status >= 300 and status != 404:
+                    faults.append(f"{name}: {status} {said[:200].decode()}")
             if select.select([sys.stdin], [], [], pause)[0]:
                 break
         sys.stdin.readline()

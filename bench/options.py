@@ -25,6 +25,8 @@ class Sizes:
     paced: float = 6.0
     creations: tuple[int, ...] = (10_000, 100_000)
     creation_rounds: int = 3
+    #: On PostgreSQL, with its processes apart.
+    creation_apart: int = 1_000_000
     listeners: tuple[int, ...] = (1_000, 10_000)
     #: Of two fleets together.
     agents: int = 5_000
@@ -55,6 +57,8 @@ QUICK = Sizes(
     paced=0.4,
     creations=(20, 60),
     creation_rounds=1,
+    # More than are latched at once.
+    creation_apart=3_000,
     listeners=(5,),
     agents=6,
     connects=(5,),

@@ -122,6 +122,11 @@ def cpu_seconds(pid: int) -> float:
     return total
 
 
+def family_seconds(pid: int) -> float:
+    """Return the same of a process and those it has started that still run."""
+    return sum(cpu_seconds(each.pid) for each in (psutil.Process(pid), *psutil.Process(pid).children()))
+
+
 def rss_kib(pid: int) -> float:
     return psutil.Process(pid).memory_info().rss / 1024
 

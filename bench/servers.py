@@ -80,10 +80,25 @@ async def dispatcher(
     stack: AsyncExitStack, data: Path, *, broker: Broker, database: str, env: Mapping[str, str], log: Path
 ) -> Child:
     """Start one more dispatcher, which works or stands by as ``env`` says."""
-    command = (THINGJOBS, "dispatcher", "--data-dir", str(data), "--health-port", "0")
-    child = await Child.start(stack, "dispatcher", *command, env=_env(broker, database) | env, log=log)
-    await _said(child, log, r"MQTT +(\S+)")
-    return child
+    where = {"broker": broker, "database": database, "env": env, "log": log}
+    return (await part(stack, "dispatcher", data, "--health-port", "0", **where))[0]
+
+
+async def part(
+    stack: AsyncExitStack,
+    command: str,
+    data: Path,
+    *options: str,
+    broker: Broker,
+    database: str,
+    env: Mapping[str, str],
+    log: Path,
+) -> tuple[Child, str]:
+    """Start one of the processes that a server can be taken apart into; return it and where it listens."""
+    words = (THINGJOBS, command, "--data-dir", str(data), *options)
+    child = await Child.start(stack, command, *words, env=_env(broker, database) | env, log=log)
+    (where,) = await _said(child, log, r"(?m)^(?:REST API|MQTT|clock) +(\S+)")
+    return child, where
 
 
 def _env(broker: Broker | None, database: str | None) -> dict[str, str]:
