@@ -1,14 +1,7 @@
 """``make bench``: measures the product as it is used, prints a table, and writes it as JSON.
 
     python -m bench [--list] [--only updates,pages] [--rounds 7] [--quick]
-
-- updates (a, b, c): updates per second through the whole path, bare echoes of the same brokers, the ratio
-- create (d): a job for 10,000 and for 100,000 things, and what the API answers meanwhile
-- notify (e): from creating a job to the last of 1,000 connected things hearing of it
-- pages (f): look-ups and pages at 1,000,000 executions against the same at 10,000
-- ticks (i, j, k): 10,000 time-outs due at once among 1,000,000 executions, and ticks when nothing is due
-- bytes (l): what a thing, an execution and an event take on SQLite and on PostgreSQL
-- connects (g, h): 1,000 and 5,000 things coming in with their tokens, and what each costs in memory
+    python -m bench --fill bench-results/*.json
 
 Servers and loads are processes of their own on free loopback ports. What is compared is measured in turns,
 and the ratio is taken turn by turn: on a shared machine only that means anything. docs/performance.md says
@@ -32,6 +25,8 @@ from bench import (
     connections,
     creation,
     dispatchers,
+    document,
+    endpoint,
     estimate,
     facts,
     fleets,
@@ -72,6 +67,7 @@ MEASURES = {
     "fleet": Measure("p", 4, "thousands of agents in two fleets do a job", fleets.measure),
     "scaling": Measure("o", 8, "the same in growing tables and with ever more connected", scaling.measure),
     "connects": Measure("gh", 3, "connecting, and memory per connected thing", connections.measure),
+    "endpoint": Measure("q", 1, "what a broker that asks us (EMQX) gets answered", endpoint.measure),
 }
 
 
@@ -80,11 +76,13 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--list", action="store_true", help="list the measures and end")
     parser.add_argument("--estimate", action="store_true", help="print the table of docs/scaling.md and end")
     parser.add_argument("--only", default=",".join(MEASURES), metavar="A,B", help="measure only these")
-    parser.add_argument("--rounds", type=int, help=f"rounds of updates (default {FULL.rounds})")
+    parser.add_argument("--rounds", type=int, help=f"rounds (default {FULL.rounds}, or {FULL.few})")
     parser.add_argument("--quick", action="store_true", help="small sizes: shows that it works, not how fast")
     parser.add_argument(
         "--results", type=Path, default=ROOT / "bench-results", help="folder for the JSON, and to work in"
     )
+    parser.add_argument("--print", type=Path, nargs="+", metavar="JSON", help="print results as tables")
+    parser.add_argument("--fill", type=Path, nargs="+", metavar="JSON", help="put them into docs/")
     options = parser.parse_args(arguments)
     options.only = options.only.split(",")
     for name in options.only:
@@ -117,6 +115,18 @@ async def run(names: Sequence[str], bench: Bench) -> list[Row | Skipped]:
     return rows
 
 
+def show_or_fill(options: argparse.Namespace) -> int:
+    letters = {name: measure.letters for name, measure in MEASURES.items()}
+    found = document.tables(options.print or options.fill, letters)
+    if options.print:
+        print("\n\n".join(found.values()))
+        return 0
+    lost = document.fill(found)
+    for name in lost:
+        print(f"no place for {name}", file=sys.stderr)
+    return 1 if lost else 0
+
+
 def main(arguments: Sequence[str]) -> int:
     options = parse(arguments)
     if options.estimate:
@@ -128,9 +138,11 @@ def main(arguments: Sequence[str]) -> int:
             print(f"{name:<13}{letters:<9}{measure.minutes:>4g} min  {measure.purpose}")
         print(f"{'':<22}{sum(measure.minutes for measure in MEASURES.values()):>4g} min")
         return 0
+    if options.print or options.fill:
+        return show_or_fill(options)
     sizes = QUICK if options.quick else FULL
     if options.rounds is not None:
-        sizes = replace(sizes, rounds=options.rounds)
+        sizes = replace(sizes, rounds=options.rounds, few=min(sizes.few, options.rounds))
     allow_files()
     results = options.results
     results.mkdir(parents=True, exist_ok=True)

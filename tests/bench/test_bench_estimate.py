@@ -6,26 +6,35 @@ from pathlib import Path
 
 import pytest
 
-from bench.estimate import FLEETS, Estimate, Habits, Units, table
+from bench.estimate import FLEETS, Estimate, Habits, Units, measured, table
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
-def printed(what):
-    """Return the figure in a row of docs/performance.md."""
+def units(**known):
+    costs = {each.name: 1.0 for each in fields(Units)}
+    return Units(**{**costs, **known})
+
+
+def test_the_unit_costs_are_those_that_the_document_says():
     text = (DOCS / "performance.md").read_text(encoding="utf-8")
-    [found] = re.findall(rf"^\| {re.escape(what)} \| ([\d,.]+)", text, re.MULTILINE)
-    return float(found.replace(",", ""))
+    found = measured(text)
+    [updates] = re.findall(r"^\| b, updates: Mosquitto \+ PostgreSQL \| ([\d,]+) /s", text, re.MULTILINE)
+    assert found.updates == float(updates.replace(",", ""))
+    [event] = re.findall(r"^\| l, an event, PostgreSQL \| (\d+) bytes", text, re.MULTILINE)
+    assert found.event == float(event)
+    assert all(getattr(found, each.name) > 0 for each in fields(Units))
 
 
-def test_the_unit_costs_are_those_that_were_measured():
-    assert Units() == Units(
-        thing=printed("l, a thing with its token in a group, PostgreSQL"),
-        execution=printed("l, an execution, ended, PostgreSQL"),
-        event=printed("l, an event, PostgreSQL"),
-        updates=printed("b, updates: Mosquitto"),
-        creation=printed("d, a job for 100,000 things, by a group"),
-    )
+def test_a_row_that_is_not_there_is_named():
+    with pytest.raises(ValueError, match=r"no row 'b, updates: Mosquitto \+ PostgreSQL'"):
+        measured("| b, updates: Mosquitto + SQLite | 5,000 /s |")
+
+
+def test_a_count_in_a_row_makes_the_cost_of_one():
+    text = (DOCS / "performance.md").read_text(encoding="utf-8")
+    told = "| e, create to last notified, 5,000 things: Mosquitto + PostgreSQL | 2.50 s | x |"
+    assert measured(f"{text}\n{told}\n").notification == 0.0005
 
 
 def test_the_document_prints_what_comes_of_them():
@@ -40,9 +49,19 @@ def test_the_document_says_what_was_assumed():
 
 
 def test_the_arithmetic():
-    units = Units(thing=10, execution=100, event=5, updates=1000, creation=5)
+    known = units(
+        thing=10,
+        execution=100,
+        event=5,
+        updates=1000,
+        dispatcher_us=100,
+        creation=5e-5,
+        notification=1e-3,
+        admissions=200,
+        connection=4,
+    )
     habits = Habits(jobs_a_month=1, days_kept=60, events=2, requests=4, notifications=1, load=0.5)
-    fleet = Estimate(1_000_000, units, habits)
+    fleet = Estimate(1_000_000, known, habits)
     assert fleet.executions == 2_000_000
     assert fleet.stored == 10_000_000 + 200_000_000 + 20_000_000
     assert fleet.requests(2000) == 2000
@@ -50,9 +69,13 @@ def test_the_arithmetic():
     assert fleet.dispatchers(2000) == 4
     assert fleet.creation == 50
     assert fleet.nodes == 4
+    assert fleet.cores(known.dispatcher_us, 200) == 4
+    assert fleet.notification == 1000
+    assert fleet.memory == 4_096_000_000
+    assert fleet.admitting == 6
     assert fleet.connects == pytest.approx(555.6, abs=0.1)
 
 
 def test_ten_times_the_fleet_is_ten_times_the_rows():
-    small, large, _ = (Estimate(things, Units(), Habits()) for things in FLEETS)
+    small, large, _ = (Estimate(things, units(), Habits()) for things in FLEETS)
     assert large.stored == pytest.approx(10 * small.stored)
