@@ -51,6 +51,9 @@ def said(code: ReasonCode, properties: object) -> str:
 class Conversation:
     """One connection, from CONNECT to its loss, in MQTT 3.1.1."""
 
+    #: The properties of a message that has none.
+    _bare = b""
+
     def __init__(
         self,
         client: WireClient,
@@ -85,7 +88,7 @@ class Conversation:
         client.on_subscribe = self._on_subscribe
         client.on_socket_open = lambda *_: self._loop.add_reader(wire.fileno(), self._readable)
         client.on_socket_close = lambda *_: self._forget_socket()
-        client.on_socket_register_write = lambda *_: _nothing(self._loop.call_soon(self._write))
+        client.on_socket_register_write = lambda *_: nothing(self._loop.call_soon(self._write))
 
     def _cutter(self) -> Stream:
         return Stream(publish=self._on_publish, puback=self._receipts.settle, other=self._on_packet)
@@ -141,11 +144,8 @@ class Conversation:
     async def publish(self, topic: str, payload: bytes) -> None:
         await self._receipts.wait(self._send(topic, payload))
 
-    def answer(self, topic: str, payload: bytes) -> None:
+    def answer(self, topic: str, payload: bytes, properties: bytes | None = None) -> None:
         """Send and forget: a device that hears nothing asks again with the same client token."""
-        self._answer(topic, payload)
-
-    def _answer(self, topic: str, payload: bytes, properties: bytes = b"") -> None:
         try:
             self._receipts.note(self._send(topic, payload, properties))
         except (LinkDown, OverflowError) as error:
@@ -163,13 +163,14 @@ class Conversation:
         self._write()
         self._wire.close()
 
-    def _send(self, topic: str, payload: bytes, properties: bytes = b"") -> int:
+    def _send(self, topic: str, payload: bytes, properties: bytes | None = None) -> int:
         if self.lost.done():
             raise LinkDown(f"a message for {topic} could not be sent: the connection is lost")
         if self._receipts.owed >= MAX_UNCONFIRMED:
             raise LinkDown(f"a message for {topic} could not be sent: {MAX_UNCONFIRMED} are unconfirmed")
         number = self._receipts.unused()
-        self._emit(encode_publish(topic, payload, 1, number, dup=False, properties=properties))
+        told = self._bare if properties is None else properties
+        self._emit(encode_publish(topic, payload, 1, number, dup=False, properties=told))
         return number
 
     def _ack(self, number: int) -> None:
@@ -189,13 +190,10 @@ class Conversation:
     def _on_message(self, client: Client, _u: object, message: MQTTMessage) -> None:
         """Take a message of QoS 2, which an old subscription of this session may still bring."""
         topic, payload = message.topic.encode(), bytes(message.payload)
-        self._take(topic, payload, message.retain, lambda: _nothing(client.ack(message.mid, message.qos)))
+        self._take(topic, payload, message.retain, lambda: nothing(client.ack(message.mid, message.qos)))
 
     def _on_publish(self, topic: bytes, payload: bytes, number: int, retained: bool) -> None:  # noqa: FBT001
-        self._take(topic, payload, retained, self._acker(number))
-
-    def _acker(self, number: int) -> Callable[[], None]:
-        return partial(self._ack, number) if number else _nothing
+        self._take(topic, payload, retained, partial(self._ack, number) if number else nothing)
 
     def _take(
         self,
@@ -270,5 +268,5 @@ class Conversation:
         self._blocked = False
 
 
-def _nothing(*_: object) -> None:
+def nothing(*_: object) -> None:
     """Acknowledge a QoS 0 message, or hear of something nobody asked for: there is nothing to do."""

@@ -12,16 +12,15 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties as Told
 from paho.mqtt.reasoncodes import ReasonCode
 
-from broker.conversation import Conversation
+from broker.conversation import Conversation, nothing
 from broker.embedded import properties
-from broker.embedded.frames import PUBACK, Properties, ProtocolError
+from broker.embedded.frames import PUBACK, Properties, ProtocolError, read_length
 from broker.embedded.reasons import REFUSED, Reason
 from broker.link import LinkDown
 from broker.response import Wish, answering, wish
 from broker.stream import Stream
 from broker.stream5 import Stream5
 
-_NO_PROPERTIES: Final = b"\x00"
 #: What an answer with a full document and full details may take. A broker that takes less cannot carry them.
 LARGEST: Final = 64 * 1024
 #: Saying the same again changes nothing about these.
@@ -35,6 +34,8 @@ class TooLarge(LinkDown):
 
 class Conversation5(Conversation):
     """``notification_seconds``: so long what is said to a thing unasked may wait at the broker for it."""
+
+    _bare = b"\x00"
 
     def __init__(self, *args: Any, notification_seconds: int, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -76,14 +77,11 @@ class Conversation5(Conversation):
     async def publish(self, topic: str, payload: bytes) -> None:
         is_for_a_thing = self._topics.segments(topic) is not None
         try:
-            number = self._send(topic, payload, self._expiring if is_for_a_thing else _NO_PROPERTIES)
+            number = self._send(topic, payload, self._expiring if is_for_a_thing else None)
         except TooLarge as error:  # tried again it would be as large
             _log.error("%s", error)
             return
         await self._receipts.wait(number)
-
-    def answer(self, topic: str, payload: bytes) -> None:
-        self._answer(topic, payload, _NO_PROPERTIES)
 
     def _answer_to(self, topic: str, found: Properties) -> Callable[[str, bytes], None]:
         segments = self._topics.segments(topic)
@@ -91,17 +89,15 @@ class Conversation5(Conversation):
         return self.answer if wanted is None else partial(self._answer_as, wanted)
 
     def _answer_as(self, wanted: Wish, topic: str, payload: bytes) -> None:
-        told = _NO_PROPERTIES if wanted.correlation is None else answering(wanted.correlation)
-        self._answer(wanted.topic or topic, payload, told)
-
-    def _send(self, topic: str, payload: bytes, told: bytes = _NO_PROPERTIES) -> int:
-        size = len(topic.encode()) + len(told) + len(payload) + 9
-        if size > self._packet_size:
-            raise TooLarge(f"{size} bytes for {topic}; the broker takes {self._packet_size} at most")
-        return super()._send(topic, payload, told)
+        told = None if wanted.correlation is None else answering(wanted.correlation)
+        self.answer(wanted.topic or topic, payload, told)
 
     def _emit(self, packet: bytes) -> None:
         """Send, as far as the broker's receive maximum goes; the rest when it has acknowledged."""
+        if len(packet) > self._packet_size:
+            raise TooLarge(
+                f"{len(packet)} bytes for {_topic_of(packet)}; the broker takes {self._packet_size} at most"
+            )
         if self._under_way < self._window:
             self._under_way += 1
             self._put(packet)
@@ -126,7 +122,8 @@ class Conversation5(Conversation):
         retained: bool,  # noqa: FBT001
         found: Properties,
     ) -> None:
-        self._take(topic, payload, retained, self._acker(number), found)
+        ack = partial(self._ack, number) if number else nothing
+        self._take(topic, payload, retained, ack, found)
 
     def _on_packet(self, packet: bytes) -> None:
         """Read acknowledgements that say more than yes; let paho have the rest."""
@@ -155,6 +152,12 @@ class Conversation5(Conversation):
         else:
             self._receipts.fail(number, LinkDown(f"the broker did not take a message: {reason}"))
         self._make_room()
+
+
+def _topic_of(packet: bytes) -> str:
+    header = read_length(packet, 1)
+    start = len(packet) if header is None else header[1]
+    return packet[start + 2 : start + 2 + int.from_bytes(packet[start : start + 2])].decode()
 
 
 def _name(code: int) -> str:
