@@ -17,9 +17,11 @@ from storage.signals import Signal, raise_after_commit
 # in the timeline, and it stays the same although the clock be set. Where none is left, behind the last act.
 _NOTE: Final = text(
     "INSERT INTO job_acts (at, job, event, act, thing, actor, comment, details) VALUES (:at, :job, "
-    "COALESCE((SELECT max(id) FROM execution_events WHERE job = :job), "
-    "(SELECT max(event) FROM job_acts WHERE job = :job), 0), :act, :thing, :actor, :comment, :details)"
+    "COALESCE((SELECT max(id) FROM execution_events WHERE job = :job AND id >= :before), :before), "
+    ":act, :thing, :actor, :comment, :details)"
 )
+#: Where its last act stands: asked first, so that partitions with nothing later are left out of the plan.
+_BEFORE: Final = text("SELECT COALESCE(max(event), 0) FROM job_acts WHERE job = :job")
 
 
 def note(
@@ -39,6 +41,7 @@ def note(
         {
             "at": to_millis(at),
             "job": job_key,
+            "before": connection.execute(_BEFORE, {"job": job_key}).scalar_one(),
             "act": act.value,
             "thing": thing_key,
             "actor": actor,

@@ -118,8 +118,10 @@ _GAPS: Final = (
 )
 _LAST_EVENT: Final = (
     "SELECT e.job, e.thing, e.number, e.version, e.status, v.version AS event, v.to_status AS says "
-    "FROM executions e LEFT JOIN execution_events v ON v.id = (SELECT max(l.id) FROM execution_events l "
-    "WHERE l.job = e.job AND l.thing = e.thing AND l.number = e.number) "
+    # All at once: looked up one by one, each would be looked for in every partition.
+    "FROM executions e LEFT JOIN (SELECT job, thing, number, max(id) AS id FROM execution_events "
+    "GROUP BY job, thing, number) AS l ON l.job = e.job AND l.thing = e.thing AND l.number = e.number "
+    "LEFT JOIN execution_events v ON v.id = l.id "
     f"WHERE e.job IN {_STAYING} AND (v.version <> e.version OR v.to_status <> e.status "
     f"OR v.id IS NULL AND e.last_updated_at > COALESCE({_GONE_AT}, -1))"
 )

@@ -11,6 +11,7 @@ from typing import Final
 from sqlalchemy import Connection, text
 
 from domain.event_kinds import EventKind
+from storage import partitions
 
 _NAME: Final = "lifecycle"
 #: Up to which transition, and of which time, they are gone (``storage.history``).
@@ -35,7 +36,9 @@ def move(connection: Connection, to: int) -> None:
 
 
 def newest(connection: Connection) -> int:
-    """Return the number of the last transition, or a later one where that has been deleted."""
+    """Return the number of the last transition, or a later one that none has or that has been deleted."""
+    if connection.dialect.name == "postgresql":
+        return partitions.last(connection)
     statement = text(
         "SELECT max(v) FROM (SELECT max(id) AS v FROM execution_events UNION ALL "
         "SELECT max(place) FROM lifecycle_notes UNION ALL SELECT max(position) FROM positions) AS found"
