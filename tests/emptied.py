@@ -12,12 +12,16 @@ _CATALOGUES = ("attribute", "attrdef", "constraint", "index", "namespace", "exte
 _SHAPE = " UNION ALL ".join(
     [f"SELECT concat_ws(' ', count(*), sum(xmin::text::bigint)) FROM pg_{name}" for name in _CATALOGUES]
     + [
-        "SELECT string_agg(concat_ws(' ', relname, reloptions, reltuples), ',' ORDER BY oid) FROM pg_class"
-        " WHERE relkind IN ('r', 'p') AND oid >= 16384 AND reltuples > 0",
+        (
+            "SELECT string_agg(concat_ws(' ', relname, reloptions, reltuples), ',' ORDER BY oid)"
+            " FROM pg_class WHERE relkind IN ('r', 'p') AND oid >= 16384 AND reltuples > 0"
+        ),
         "SELECT count(*)::text FROM pg_class WHERE oid >= 16384 AND reloptions IS NULL",
         "SELECT count(*)::text FROM pg_statistic WHERE starelid >= 16384",
-        "SELECT string_agg(setconfig::text, ',') FROM pg_db_role_setting s"
-        " JOIN pg_database d ON d.oid = setdatabase WHERE datname = current_database()",
+        (
+            "SELECT string_agg(setconfig::text, ',') FROM pg_db_role_setting s"
+            " JOIN pg_database d ON d.oid = setdatabase WHERE datname = current_database()"
+        ),
         "SELECT string_agg(version_num, ',') FROM alembic_version",
     ]
 )

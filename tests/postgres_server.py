@@ -62,12 +62,14 @@ class PostgresServer:
         self._admin: psycopg.Connection | None = None
         if os.geteuid() == 0:
             shutil.chown(self.folder, USER, USER)
-        data = self.folder / "data"
+        self._fill(self.folder / "data")
+        self.start()
+
+    def _fill(self, data: Path) -> None:
         # A language's order on purpose: what must be in the order of bytes has to say so itself.
         locale = ["--encoding=UTF8", "--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en"]
         made = ["--username=postgres", "--auth=trust", "--no-sync", f"--pgdata={data}"]
         self._as_user([BINARIES / "initdb", *locale, *made]).wait()
-        self.start()
 
     def _as_user(self, command_: list[object]) -> subprocess.Popen[bytes]:
         # If this process is killed, the server goes with it.
@@ -141,7 +143,7 @@ class PostgresServer:
         return name
 
     def drop(self, name: str) -> None:
-        """Let a database go. Emptied it serves the next test, by another name: who still has this one fails."""
+        """Let a database go. Emptied it serves the next test, by another name: this one is nobody's."""
         if self._shape is not None and self._has(name) and empty(self.url(name), self._shape):
             self._spare.append(f"spare{next(self._numbers)}")
             self.admin(f"ALTER DATABASE {name} RENAME TO {self._spare[-1]}")

@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from invariants import check
-from sites import Site
+from sites import Site, examples
 from sync_store import SyncStore
 
 from domain.errors import NotFound
@@ -92,7 +92,7 @@ class Fleet(RuleBasedStateMachine):
 
 
 def test_whatever_happens_members_are_those_who_meet_the_query(
-    make_site: Callable[[Path], Site], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    dialect: str, make_site: Callable[[Path], Site], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dynamic, "CHUNK", 2)
     opened: list[SyncStore] = []
@@ -107,4 +107,7 @@ def test_whatever_happens_members_are_those_who_meet_the_query(
             super().teardown()
             self.store.close()
 
-    run_state_machine_as_test(Anew, settings=settings(max_examples=15, stateful_step_count=30, deadline=None))
+    run_state_machine_as_test(
+        Anew,
+        settings=settings(max_examples=examples(dialect, 15), stateful_step_count=30, deadline=None),
+    )

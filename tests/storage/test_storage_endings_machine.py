@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from invariants import check
 from paced_jobs import paced
-from sites import Site
+from sites import Site, examples
 from sync_store import SyncStore
 
 from domain.errors import WrongJobState
@@ -180,7 +180,7 @@ def test_endings_in_any_order(dialect: str, make_site: Callable[[Path], Site]) -
     run_state_machine_as_test(
         Here,
         settings=settings(
-            max_examples=25 if dialect == "sqlite" else 10,
+            max_examples=examples(dialect, 25),
             stateful_step_count=25,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

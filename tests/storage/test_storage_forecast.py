@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sites import examples
 from sync_store import AUTO, SyncStore
 from virtual_fleet import LONGER, VirtualFleet, releases
 
@@ -100,17 +101,22 @@ def configs(rate: Any, stage: Any, schedule: Any) -> dict[str, Any]:
 
 
 @pytest.mark.timeout(300 * LONGER)
-@settings(max_examples=15 * LONGER, deadline=None)
-@given(
-    count=st.integers(0, 25),
-    rate=rates,
-    stage=st.none() | stages,
-    schedule=schedules,
-    minutes=st.lists(st.integers(0, 90), min_size=25, max_size=25),
-)
-def test_a_plan_without_failures_is_what_then_happens(  # noqa: PLR0917 - drawn
-    make_site, count, rate, stage, schedule, minutes
-) -> None:
+def test_a_plan_without_failures_is_what_then_happens(dialect, make_site) -> None:
+    @settings(max_examples=examples(dialect, 15 * LONGER), deadline=None)
+    @given(
+        count=st.integers(0, 25),
+        rate=rates,
+        stage=st.none() | stages,
+        schedule=schedules,
+        minutes=st.lists(st.integers(0, 90), min_size=25, max_size=25),
+    )
+    def every_plan(count, rate, stage, schedule, minutes) -> None:
+        lived_as_foretold(make_site, count, rate, stage, schedule, minutes)
+
+    every_plan()
+
+
+def lived_as_foretold(make_site, count, rate, stage, schedule, minutes) -> None:  # noqa: PLR0917 - drawn
     with tempfile.TemporaryDirectory() as folder:
         store = SyncStore(make_site(Path(folder)))
         takes = {f"t{number}": timedelta(minutes=minutes[number]) for number in range(count)}

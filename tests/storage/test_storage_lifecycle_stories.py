@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from lifecycle_reader import ARNS, Reader, short, switch
 from lifecycle_truth import TRUTHS
 from paced_jobs import paced
-from sites import Site
+from sites import Site, examples
 from sync_store import SyncStore
 
 from domain.errors import JobsError
@@ -132,17 +132,18 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("small_pieces")
 @pytest.mark.parametrize("dies", [False, True], ids=["without a crash", "with crashes"])
-@settings(
-    max_examples=40,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-@given(story=st.lists(steps, min_size=10, max_size=60))
 def test_every_end_and_every_act_yields_its_event_in_order(
-    make_site: Callable[[Path], Site],
-    story: list[tuple[Any, ...]],
-    dies: bool,  # noqa: FBT001 - drawn
+    dialect: str, make_site: Callable[[Path], Site], *, dies: bool
 ) -> None:
+    @settings(max_examples=examples(dialect, 40), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(story=st.lists(steps, min_size=10, max_size=60))
+    def every_story(story: list[tuple[Any, ...]]) -> None:
+        tell(make_site, story, dies=dies)
+
+    every_story()
+
+
+def tell(make_site: Callable[[Path], Site], story: list[tuple[Any, ...]], *, dies: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         told = Story(make_site(Path(folder)), dies=dies)
         told.create(THINGS, retries=True)

@@ -11,7 +11,7 @@ from hypothesis.stateful import invariant, precondition, rule, run_state_machine
 from invariants import check
 from model import Run
 from operators import Operators, a_step, millis, some_run, some_thing
-from sites import Site
+from sites import Site, examples
 
 from storage import agenda, departures, pacing
 
@@ -285,7 +285,7 @@ def test_the_store_does_what_the_model_does(dialect: str, make_site: Callable[[P
     run_state_machine_as_test(
         Here,
         settings=settings(
-            max_examples=60 if dialect == "sqlite" else 20,
+            max_examples=examples(dialect, 60),
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

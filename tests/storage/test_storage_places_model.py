@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sites import Site
+from sites import Site, examples
 from sync_store import SyncStore
 
 from domain.errors import Conflict
@@ -49,11 +49,16 @@ def forest(
     store.close()
 
 
-@settings(max_examples=150, deadline=None)
-@given(st.lists(st.tuples(LISTS, LISTS), min_size=1, max_size=6))
-def test_a_thing_is_where_the_model_has_it(
-    forest: SyncStore, calls: list[tuple[list[str], list[str]]]
-) -> None:
+def test_a_thing_is_where_the_model_has_it(dialect: str, forest: SyncStore) -> None:
+    @settings(max_examples=examples(dialect, 150), deadline=None)
+    @given(st.lists(st.tuples(LISTS, LISTS), min_size=1, max_size=6))
+    def every_walk(calls: list[tuple[list[str], list[str]]]) -> None:
+        walk(forest, calls)
+
+    every_walk()
+
+
+def walk(forest: SyncStore, calls: list[tuple[list[str], list[str]]]) -> None:
     thing = f"t{next(NUMBERS)}"
     forest.do(things.create, thing, at=forest.now)
     held: frozenset[str] = frozenset()

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from invariants import check
+from sites import examples
 from sync_store import AUTO, SyncStore
 from test_storage_forecast import ZONES, among, configs, rates, schedules, stages
 from virtual_fleet import LONGER, VirtualFleet
@@ -52,19 +53,24 @@ def rule(action: dict[str, str]) -> dict[str, Any]:
 
 
 @pytest.mark.timeout(300 * LONGER)
-@settings(max_examples=10 * LONGER, deadline=None)
-@given(
-    plans=st.lists(st.tuples(rates, st.none() | stages, schedules, retries, aborts), min_size=1, max_size=3),
-    dice=st.integers(0, 2**32),
-    failing=st.sampled_from([0, 10, 40]),
-    days=st.sampled_from([3, 9]),
-)
-def test_whatever_is_asked_for_holds_at_every_moment(make_site, plans, dice, failing, days) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        store = SyncStore(make_site(Path(folder)))
-        store.now = BEFORE_DST
-        Story(store, Random(dice), failing).tell([paced(*plan) for plan in plans], days)
-        store.close()
+def test_whatever_is_asked_for_holds_at_every_moment(dialect, make_site) -> None:
+    @settings(max_examples=examples(dialect, 10 * LONGER), deadline=None)
+    @given(
+        plans=st.lists(
+            st.tuples(rates, st.none() | stages, schedules, retries, aborts), min_size=1, max_size=3
+        ),
+        dice=st.integers(0, 2**32),
+        failing=st.sampled_from([0, 10, 40]),
+        days=st.sampled_from([3, 9]),
+    )
+    def every_story(plans, dice, failing, days) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            store = SyncStore(make_site(Path(folder)))
+            store.now = BEFORE_DST
+            Story(store, Random(dice), failing).tell([paced(*plan) for plan in plans], days)
+            store.close()
+
+    every_story()
 
 
 def paced(rate: Any, stage: Any, schedule: Any, retry: dict[str, Any], abort: dict[str, str]) -> Pacing:
