@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from footing import FOOTINGS, Footing
+from longest import first
 from postgres_server import BINARIES, HINT, PostgresServer
 from sites import BOTH, MakeSite, MakeSiteOf, PostgresDatabase, SqliteFile
 
@@ -21,6 +22,12 @@ sys.path.insert(0, str(Path(__file__).parent / "broker"))
 def pytest_xdist_auto_num_workers() -> int:
     """One more process than there are cores: half the time is spent on waiting for brokers and clocks."""
     return min((os.cpu_count() or 1) + 1, MOST_WORKERS)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Order the files of a run side by side; one alone keeps the order it was asked for."""
+    if hasattr(config, "workerinput"):
+        first(items)
 
 
 @pytest.fixture(scope="session")

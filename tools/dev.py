@@ -84,7 +84,7 @@ def setup(_arguments: list[str]) -> int:
     return 0
 
 
-#: Files side by side, each in one process, in the order of their names: the long waits come in mid-way.
+#: Files side by side, each in one process, in the order of tests/longest.py.
 SIDE_BY_SIDE = ("--numprocesses=auto", "--dist=loadfile", "--no-loadscope-reorder")
 
 
