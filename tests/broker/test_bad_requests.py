@@ -52,6 +52,9 @@ async def test_a_bad_request_is_rejected_and_work_goes_on(running: Whole, t1: Th
         outcome, answer = await t1.ask(bad.request, body, qos=qos)
         assert (outcome, answer["code"]) == ("rejected", bad.code)
         assert bad.names in answer["message"]
+        assert isinstance(answer["timestamp"], int)
+        state = answer.get("executionState", {"status": None})
+        assert (state["status"], state.get("versionNumber")) == (bad.state or (None, None))
         assert answer.get("clientToken") == (body["clientToken"] if isinstance(body, dict) else None)
     assert await _state(running) == before
     assert len((await t1.ask("get"))[1]["inProgressJobs"]) == 1
