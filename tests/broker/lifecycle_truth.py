@@ -1,9 +1,6 @@
 """What really happened to jobs and executions: triggers of the database write it down, past all our code."""
 
 import json
-import sqlite3
-from contextlib import closing
-from pathlib import Path
 
 TRUTH = """
 CREATE TABLE truth (id INTEGER PRIMARY KEY, said TEXT NOT NULL);
@@ -67,18 +64,6 @@ END $$;
 CREATE TRIGGER gone AFTER DELETE ON jobs FOR EACH ROW EXECUTE FUNCTION gone();
 """
 TRUTHS = {"sqlite": TRUTH, "postgresql": POSTGRES_TRUTH}
-
-
-def watch(database: Path) -> None:
-    """Have the database write everything down from now on, whoever opens it."""
-    with closing(sqlite3.connect(database)) as connection:
-        connection.executescript(TRUTH)
-
-
-def happened(database: Path) -> list[str]:
-    """Return what has happened, in order; also while a server runs on the file."""
-    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
-        return [said for (said,) in connection.execute("SELECT said FROM truth ORDER BY id")]
 
 
 def said(topic: str, payload: bytes) -> str:

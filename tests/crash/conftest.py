@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 import tracer
-from scene import Scene
+from footing import Footing
+from scene import THING, Scene
 from servers import Nursery
+from sites import MakeSiteOf
+from standing import ROBOTS, Standing
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -39,6 +42,24 @@ async def scene(nursery: Nursery, tmp_path: Path) -> AsyncIterator[Scene]:
     scene = Scene(nursery, tmp_path / "data")
     await scene.open()
     await scene.create()
+    yield scene
+    await scene.close()
+
+
+@pytest.fixture
+async def standing(footing: Footing, make_site_of: MakeSiteOf, tmp_path: Path) -> AsyncIterator[Standing]:
+    """What a server stands on, once on each footing."""
+    standing = Standing(tmp_path / "standing", footing, make_site_of(footing.database), [THING, *ROBOTS])
+    await standing.open()
+    yield standing
+    await standing.close()
+
+
+@pytest.fixture
+async def footed(nursery: Nursery, standing: Standing) -> AsyncIterator[Scene]:
+    """As ``scene``, with no job yet, once on each footing."""
+    scene = Scene(nursery, standing.data, standing=standing)
+    await scene.open()
     yield scene
     await scene.close()
 

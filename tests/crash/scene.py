@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import checker
-import ledger
 from actors import PAUSE, Operator, Worker
 from devices import Gone
 from history import Execution, History, Ledger
 from servers import Nursery, ServerProcess
+from standing import Books, OneFile, Standing
 
 THING = "lamp"
 PATIENCE = 30.0
@@ -19,10 +19,13 @@ PATIENCE = 30.0
 class Scene:
     """Open it, then let things happen. ``close`` leaves no process behind."""
 
-    def __init__(self, nursery: Nursery, data: Path, *more: str) -> None:
-        self.server = ServerProcess(nursery, data, *more)
+    def __init__(self, nursery: Nursery, data: Path, *more: str, standing: Standing | None = None) -> None:
+        """With a ``standing`` the server stands on that, else on a file and its own broker."""
+        flags = () if standing is None else standing.flags
+        self.server = ServerProcess(nursery, data, *flags, *more)
+        self.books: Books = OneFile(data) if standing is None else standing.books
         self.history = History()
-        self.worker = Worker(THING, self.history)
+        self.worker = Worker(THING, self.history, None if standing is None else standing.password(THING))
         self.operator = Operator(self.history)
         self._numbers = iter(range(1, 10_000))
 
@@ -61,7 +64,7 @@ class Scene:
         """Return when the server has nothing left to do by itself; False if it ended before."""
         async with asyncio.timeout(PATIENCE):
             while self.server.running:
-                if ledger.at_rest(self.server.data):
+                if self.books.at_rest():
                     return self.server.running
                 await asyncio.sleep(PAUSE)
         return False
@@ -69,13 +72,13 @@ class Scene:
     async def must_be_well(self) -> None:
         """Hold history and database against each other, and what the thing knows against both."""
         await self.until_rest()
-        now = ledger.of_running(self.server.data)
+        now = self.books.now()
         assert checker.everything(self.history, now) == []
         await self._must_know(first(now, THING))
 
     def must_be_sound(self) -> None:
         """Look at what a killed server has left, before anything mends it."""
-        assert checker.structure(ledger.of_killed(self.server.data)) == []
+        assert checker.structure(self.books.left()) == []
 
     async def _must_know(self, current: Execution | None) -> None:
         """C6: a thing that came back is told of work it has not begun, and hears of all when it asks."""

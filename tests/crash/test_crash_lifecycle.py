@@ -3,48 +3,45 @@
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from pathlib import Path
 
-import ledger
 import lifecycle_truth
 import pytest
 from actors import PAUSE
 from devices import Device, Gone, Heard, Refused
 from fleet import Fleet, working
-from mosquitto_server import BINARY, DISPATCHER, HINT, MONITOR, PASSWD, MosquittoServer, secret
+from lifecycle_truth import TRUTHS
+from mosquitto_server import MONITOR, secret
 from scene import PATIENCE, Scene
-from servers import Nursery
+from standing import ROBOTS, Standing
 
 from domain.event_kinds import EventKind
 from domain.roles import Role
 from storage import access_keys, event_configurations
-from storage.store import Store
 
-THINGS = [f"robot-{number}" for number in range(8)]
+THINGS = ROBOTS[:8]
 KILLS = 5
 
 
 class Monitor:
     """Listens, comes back after every loss, and keeps what it heard in the order of first hearing."""
 
-    def __init__(self, name: str, password: str, port: Callable[[], int]) -> None:
+    def __init__(self, name: str, password: str) -> None:
         self.heard: list[str] = []
         self.repeated = 0
         self._payloads: dict[str, bytes] = {}
-        self._name, self._password, self._port = name, password, port
+        self._name, self._password = name, password
 
-    async def run(self) -> None:
+    async def run(self, port: Callable[[], int]) -> None:
         while True:
             try:
-                await self._listen()
+                await self._listen(port())
             except (Gone, Refused, OSError):
                 await asyncio.sleep(PAUSE)
 
-    async def _listen(self) -> None:
-        async with Device(self._port(), self._name, password=self._password) as device:
+    async def _listen(self, port: int) -> None:
+        async with Device(port, self._name, password=self._password) as device:
             await device.subscribe("$aws/events/#")
             ended = asyncio.create_task(device.closed.wait())
             while not ended.done():
@@ -74,27 +71,17 @@ class Monitor:
 
 
 @pytest.fixture
-async def prepared(tmp_path: Path) -> tuple[Path, str, str]:
-    """Return a data directory where events are on and watched, and a key to hear them with."""
-    data, now = tmp_path / "data", datetime.now(UTC)
-    store = Store.open(data)
+async def monitor(standing: Standing) -> Monitor:
+    """Somebody who may hear; events are on, and what really happens is written down."""
+    store, now = standing.site.store(), datetime.now(UTC)
     key = await store.write(access_keys.create, store.vault, Role.VIEWER, at=now)
     kinds = dict.fromkeys((EventKind.JOB, EventKind.JOB_EXECUTION), True)
     await store.write(event_configurations.put, kinds, at=now)
     await store.close()
-    lifecycle_truth.watch(data / ledger.NAME)
-    return data, key.key.key_id, key.secret
-
-
-@pytest.fixture
-async def stack() -> AsyncIterator[AsyncExitStack]:
-    async with AsyncExitStack() as stack:
-        yield stack
-
-
-def listen(stack: AsyncExitStack, monitor: Monitor) -> None:
-    task = asyncio.create_task(monitor.run(), name="monitor")
-    stack.callback(task.cancel)
+    standing.site.script(TRUTHS[standing.site.name])
+    if standing.broker is None:
+        return Monitor(key.key.key_id, key.secret)
+    return Monitor(MONITOR, secret(MONITOR))
 
 
 async def steer(scene: Scene) -> None:
@@ -113,60 +100,29 @@ async def dying(scene: Scene, chance: random.Random, work: Callable[[], Awaitabl
         await work()
         await asyncio.sleep(chance.random() / 20)
         await scene.server.kill()
+        scene.must_be_sound()
         await scene.server.start()
 
 
-async def everything_was_heard(scene: Scene, monitor: Monitor) -> None:
-    await scene.until_rest()
-    database = scene.server.data / ledger.NAME
-    await monitor.until(lambda: lifecycle_truth.happened(database))
-    assert monitor.heard == lifecycle_truth.happened(database)
-    assert not [line for line in scene.server.log if "Traceback" in line]
-
-
 @pytest.mark.timeout(300)
-async def test_on_the_embedded_broker_no_kill_takes_an_event_from_a_monitor_that_comes_back(
-    nursery: Nursery, prepared: tuple[Path, str, str], stack: AsyncExitStack
+async def test_no_kill_takes_an_event_from_a_monitor_that_comes_back(
+    standing: Standing, monitor: Monitor, footed: Scene
 ):
-    data, key, password = prepared
-    scene = Scene(nursery, data)
-    await scene.open()
-    stack.push_async_callback(scene.close)
-    monitor = Monitor(key, password, lambda: scene.server.place.mqtt)
-    listen(stack, monitor)
-    jobs = [await scene.create(*THINGS) for _ in range(12)]
-    fleet, chance = Fleet(scene.server, scene.history, THINGS), random.Random(11)
+    def happened() -> list[str]:
+        return [said for (said,) in standing.rows("SELECT said FROM truth ORDER BY id")]
+
+    ear = asyncio.create_task(monitor.run(lambda: footed.server.place.mqtt), name="monitor")
+    jobs = [await footed.create(*THINGS) for _ in range(12)]
+    fleet = Fleet(footed.server, footed.history, THINGS, standing.password)
+    chance = random.Random(11)
 
     async def work() -> None:
-        await steer(scene)
+        await steer(footed)
         await fleet.answered(chance.randint(5, 30))
 
-    await working(fleet, jobs, lambda: dying(scene, chance, work))
-    await everything_was_heard(scene, monitor)
-
-
-@pytest.mark.timeout(300)
-async def test_on_mosquitto_no_kill_of_the_server_takes_an_event_from_a_monitor(
-    nursery: Nursery,
-    prepared: tuple[Path, str, str],
-    stack: AsyncExitStack,
-    tmp_path: Path,
-    requirement: Callable[..., None],
-):
-    requirement("mosquitto with mosquitto_passwd", BINARY and PASSWD, HINT)
-    mosquitto = MosquittoServer(tmp_path / "mosquitto", users=THINGS)
-    stack.push_async_callback(mosquitto.kill)
-    await mosquitto.start()
-    config = tmp_path / "thingjobs.toml"
-    config.write_text(
-        f'broker = "external"\nbroker_host = "127.0.0.1"\nbroker_port = {mosquitto.port}\n'
-        f'broker_username = "{DISPATCHER}"\nbroker_password = "{secret(DISPATCHER)}"\n'
-    )
-    config.chmod(0o600)
-    scene = Scene(nursery, prepared[0], f"--config={config}")
-    await scene.server.start()
-    stack.push_async_callback(scene.close)
-    monitor = Monitor(MONITOR, secret(MONITOR), lambda: mosquitto.port)
-    listen(stack, monitor)
-    await dying(scene, random.Random(12), lambda: steer(scene))
-    await everything_was_heard(scene, monitor)
+    await working(fleet, jobs, lambda: dying(footed, chance, work))
+    await footed.until_rest()
+    await monitor.until(happened)
+    assert monitor.heard == happened()
+    assert not [line for line in footed.server.log if "Traceback" in line]
+    ear.cancel()

@@ -4,12 +4,11 @@ import asyncio
 import random
 
 import checker
-import ledger
 import pytest
 from fleet import REPORTS, Fleet, working
-from scene import THING, Scene
+from scene import Scene
+from standing import ROBOTS, Standing
 
-THINGS = [f"robot-{number}" for number in range(16)]
 JOBS = 6
 KILLS = 8
 
@@ -17,12 +16,13 @@ KILLS = 8
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("seed", [7])
 async def test_a_fleet_finishes_its_work_though_the_server_is_killed_eight_times(
-    scene: Scene, seed: int, *, every_point: bool
+    footed: Scene, standing: Standing, seed: int, *, every_point: bool
 ):
+    scene = footed
     chance = random.Random(seed)
     kills = 20 * KILLS if every_point else KILLS
-    jobs = [await scene.create(*THINGS) for _ in range(JOBS * kills // KILLS)]
-    fleet = Fleet(scene.server, scene.history, THINGS)
+    jobs = [await scene.create(*ROBOTS) for _ in range(JOBS * kills // KILLS)]
+    fleet = Fleet(scene.server, scene.history, ROBOTS, standing.password)
 
     async def kill() -> None:
         for number in range(kills):
@@ -34,13 +34,13 @@ async def test_a_fleet_finishes_its_work_though_the_server_is_killed_eight_times
                 scene.server.launch()
                 await asyncio.sleep(chance.random() / 10)
                 await scene.server.kill()
+                scene.must_be_sound()
             await scene.server.start()
 
     await working(fleet, jobs, kill)
     await scene.until_rest()
-    now = ledger.of_running(scene.server.data)
+    now = scene.books.now()
     assert checker.everything(scene.history, now) == []
-    ended = [each for each in now.executions if each.thing != THING]
-    assert {each.status for each in ended} == {"SUCCEEDED"}
-    assert {each.version for each in ended} == {len(REPORTS) + 1}
-    assert {job.status for job in now.jobs if job.targets == frozenset(THINGS)} == {"COMPLETED"}
+    assert {each.status for each in now.executions} == {"SUCCEEDED"}
+    assert {each.version for each in now.executions} == {len(REPORTS) + 1}
+    assert {job.status for job in now.jobs} == {"COMPLETED"}

@@ -7,21 +7,23 @@ from asyncio.subprocess import PIPE
 from pathlib import Path
 
 import checker
-import ledger
 import pytest
 from fleet import Fleet, working
 from scene import Scene
 from servers import Nursery, ServerProcess
+from standing import ROBOTS, Standing
 
-THINGS = [f"robot-{number}" for number in range(12)]
 STOPS = 3
 THINGJOBS = Path(sys.executable).with_name("thingjobs")
 
 
 @pytest.mark.timeout(300)
-async def test_a_server_that_is_told_to_stop_under_load_ends_well_and_loses_nothing(scene: Scene):
-    jobs = [await scene.create(*THINGS) for _ in range(6)]
-    fleet = Fleet(scene.server, scene.history, THINGS)
+async def test_a_server_that_is_told_to_stop_under_load_ends_well_and_loses_nothing(
+    footed: Scene, standing: Standing
+):
+    scene = footed
+    jobs = [await scene.create(*ROBOTS) for _ in range(6)]
+    fleet = Fleet(scene.server, scene.history, ROBOTS, standing.password)
     said: list[str] = []
 
     async def stop() -> None:
@@ -35,7 +37,7 @@ async def test_a_server_that_is_told_to_stop_under_load_ends_well_and_loses_noth
 
     await working(fleet, jobs, stop)
     await scene.until_rest()
-    assert checker.everything(scene.history, ledger.of_running(scene.server.data)) == []
+    assert checker.everything(scene.history, scene.books.now()) == []
     assert said.count("stopping\n") == STOPS
     assert not [line for line in said if "Traceback" in line or "[error" in line]
 
