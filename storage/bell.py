@@ -8,6 +8,7 @@ nobody; that is what the slow looks of all listeners are for.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from contextlib import closing, suppress
 from typing import Any, Final
@@ -18,6 +19,7 @@ import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from storage.line import Line
 from storage.reach import connect
 from storage.signals import Signal
 
@@ -28,17 +30,20 @@ CHANNEL: Final = "thingjobs"
 _TOGETHER: Final = 0.005
 _STOP_EVERY: Final = 0.5
 _RETRY_EVERY: Final = 1.0
+#: Seconds after which a listener makes sure that there is somebody to be heard.
+_LOOK_EVERY: Final = 10.0
 
 _RING: Final = "SELECT pg_notify(%(channel)s, %(payload)s)"
 
 
 class Bell:
-    """One per process. It is rung by ``engine`` and listens at ``url``.
+    """One per process. It rings on the line, by a connection of ``engine``, and listens at ``url``.
 
     Where that leads to a bouncer nothing can be heard, and the looks remain.
     """
 
-    def __init__(self, engine: Engine, url: str) -> None:
+    def __init__(self, line: Line, engine: Engine, url: str) -> None:
+        self._line = line
         self._engine = engine
         self._url = url
         self._name = uuid4().hex
@@ -82,10 +87,14 @@ class Bell:
         if raised:
             payload = f"{self._name} {' '.join(sorted(raised))}"
             # Whoever is not told looks by himself.
-            with suppress(SQLAlchemyError, psycopg.Error), self._engine.connect() as connection:
-                # A statement alone: what begins and ends a transaction would be two more journeys.
+            with suppress(SQLAlchemyError), self._engine.connect() as connection:
                 driver: Any = connection.connection.driver_connection
-                driver.execute(_RING, {"channel": CHANNEL, "payload": payload})
+                with self._line.over(driver):
+                    try:
+                        # A statement alone: what begins and ends a transaction would be two more journeys.
+                        driver.execute(_RING, {"channel": CHANNEL, "payload": payload})
+                    except psycopg.Error:
+                        connection.invalidate()
 
     def _hear(self, wake: Callable[[Signal], None]) -> None:
         was_deaf = False
@@ -107,8 +116,13 @@ class Bell:
         for signal in Signal if was_deaf else ():
             wake(signal)
         while not self._stop.is_set():
-            for heard in driver.notifies(timeout=_STOP_EVERY):
-                self._pass_on(heard.payload, wake)
+            look_at = time.monotonic() + _LOOK_EVERY
+            while not self._stop.is_set() and time.monotonic() < look_at:
+                for heard in driver.notifies(timeout=_STOP_EVERY):
+                    self._pass_on(heard.payload, wake)
+            # A server that stands still says nothing either, and another one may have taken over.
+            with self._line.over(driver):
+                driver.execute("SELECT 1")
 
     def _pass_on(self, payload: str, wake: Callable[[Signal], None]) -> None:
         name, *words = payload.split(" ")

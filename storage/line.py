@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 from sqlalchemy import Connection, Engine
 
@@ -40,8 +41,16 @@ class Line:
     @contextmanager
     def on(self, engine: Engine) -> Iterator[Connection]:
         """Have a connection for a while. Raises ``Unavailable`` if none is to be had in time."""
-        with self.breaker.watch(), engine.connect() as connection, self._overseer.over(connection):
+        with (
+            self.breaker.watch(),
+            engine.connect() as connection,
+            self.over(connection.connection.driver_connection),
+        ):
             yield connection
+
+    def over(self, driver: Any) -> AbstractContextManager[None]:
+        """Watch over what is done meanwhile on a connection out of no pool."""
+        return self._overseer.over(driver)
 
     def close(self) -> None:
         """Stop watching."""

@@ -12,7 +12,6 @@ from enum import Enum
 from typing import Any, Final, NamedTuple
 
 import psycopg
-from sqlalchemy import Connection
 
 from storage.breaker import Breaker
 
@@ -66,9 +65,8 @@ class Overseer:
         self._thread.start()
 
     @contextmanager
-    def over(self, connection: Connection) -> Iterator[None]:
-        """Watch over what is done on this connection meanwhile."""
-        driver = connection.connection.driver_connection
+    def over(self, driver: Any) -> Iterator[None]:
+        """Watch over what is done on the driver's connection meanwhile."""
         with self._lock:
             self._busy[id(driver)] = (time.monotonic(), driver)
         try:

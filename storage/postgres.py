@@ -106,7 +106,7 @@ class Server:
             self._writer.dispose()
             raise
         self._line = Line(url, direct=direct, patience=PATIENCE, at_most=AT_MOST)
-        self._bell = Bell(self._writer, direct or url)
+        self._bell = Bell(self._line, self._writer, direct or url)
         self.replica = None if standby is None else Replica(standby, primary=url)
 
     @property

@@ -48,6 +48,9 @@ _OF_REPLICA: Final = (
     "CASE WHEN pg_is_in_recovery() THEN (pg_last_wal_replay_lsn() - '0/0'::pg_lsn)::bigint END "
     "FROM pg_control_system(), pg_control_checkpoint(), pg_control_recovery()"
 )
+#: What it says of a query that is in the way of what it has to follow, or takes too long. It may end the
+#: connection too.
+_GAVE_UP: Final = {"40001", "57014"}
 _NOT_YET: Final = "nobody has looked yet"
 
 
@@ -102,7 +105,7 @@ class Replica:
         except JobsError as error:
             raise Passed from error
         except DBAPIError as error:
-            if is_out_of_reach(error):
+            if is_out_of_reach(error) and state_of(error) not in _GAVE_UP:
                 self._pass_over("it is out of reach")
             else:
                 self._say_given_up(error)
@@ -111,9 +114,10 @@ class Replica:
     def close(self) -> None:
         """Let go of every connection."""
         self._stop.set()
+        # Before those who would cut it off from a server that does not answer.
+        self._thread.join()
         self._line.close()
         self._primary_line.close()
-        self._thread.join()
         self._readers.dispose()
         self._primary.dispose()
 
