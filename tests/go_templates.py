@@ -45,6 +45,14 @@ def _block(
             out.append(said)
         elif said == "end":
             return "".join(out), [("text", ""), *tokens]
+        elif said.startswith("range "):
+            each, top = _value(said.removeprefix("range "), root, dot), root.get("$", root)
+            rendered = [_block(tokens, {**item, "$": top}, item) for item in each]
+            # Without any item nobody would have looked where it ends.
+            if not rendered or not rendered[0][1]:
+                raise ValueError(f"{said} has no end or no item")
+            tokens = rendered[0][1]
+            out += [inner for inner, _ in rendered]
         elif said.startswith(("if ", "with ")):
             word, _, what = said.partition(" ")
             value = _value(what, root, dot)
@@ -59,6 +67,8 @@ def _block(
 
 
 def _value(said: str, root: Mapping[str, Any], dot: Any) -> Any:
+    if said.startswith("not "):
+        return not _value(said.removeprefix("not "), root, dot)
     first, *pipes = (part.strip() for part in said.split("|"))
     value = _yaml(_look_up(first.removeprefix("toYaml "), root, dot)) if first.startswith("toYaml ") else None
     value = _look_up(first, root, dot) if value is None else value
@@ -79,10 +89,11 @@ def _value(said: str, root: Mapping[str, Any], dot: Any) -> Any:
 def _look_up(path: str, root: Mapping[str, Any], dot: Any) -> Any:
     if path == ".":
         return dot
-    if re.fullmatch(r"(\.\w+)+", path) is None:
+    if re.fullmatch(r"\$?(\.\w+)+", path) is None:
         raise ValueError(f"what is {path!r}?")
-    value: Any = root
-    for name in path[1:].split("."):
+    start, *names = path.split(".")
+    value: Any = root.get("$", root) if start else root
+    for name in names:
         if name not in value:
             raise ValueError(f"there is no {path}")
         value = value[name]

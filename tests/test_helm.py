@@ -66,6 +66,19 @@ def environment(values):
     return {each["name"]: each["value"] for each in server(values)["env"]}
 
 
+MANY = {**FULL, "processes": {**VALUES["processes"], "enabled": True}}
+
+
+def processes(kind):
+    """Return what the chart makes of a kind where the parts run apart, by name."""
+    found = [each for each in yaml.safe_load_all(rendered("processes.yaml", MANY)) if each["kind"] == kind]
+    return {each["metadata"]["name"]: each for each in found}
+
+
+KINDS = [kind["name"] for kind in VALUES["processes"]["kinds"]]
+every_kind = pytest.mark.parametrize("kind", KINDS)
+
+
 both = pytest.mark.parametrize("values", [VALUES, FULL], ids=["as shipped", "all changed"])
 
 
@@ -85,6 +98,9 @@ def test_the_values_fit_their_schema(values):
         (("service", "type"), "ExternalName"),
         (("extraEnv",), [{"name": "PATH", "value": "/"}]),
         (("artifactUrl",), "jobs.example"),
+        (("processes", "enabled"), "yes"),
+        (("processes", "database", "url"), "sqlite:///x"),
+        (("processes", "broker", "dispatchers"), "both"),
     ],
 )
 def test_the_schema_refuses_what_the_chart_cannot_mean(path, value):
@@ -180,6 +196,78 @@ def test_the_service_leads_to_the_one_server(values):
     assert service["metadata"].get("annotations", {}) == values["service"]["annotations"]
 
 
+def test_either_one_server_is_made_or_its_parts_apart():
+    assert rendered("processes.yaml").strip() == ""
+    assert rendered("statefulset.yaml", MANY).strip() == ""
+    assert "mqtts" not in rendered("service.yaml", MANY)
+    assert "exec deploy/fleet-api -- thingjobs db upgrade --finish" in rendered("NOTES.txt", MANY)
+
+
+@every_kind
+def test_every_part_takes_its_command_and_its_settings(kind, monkeypatch, tmp_path):
+    [container] = processes("Deployment")[f"fleet-{kind}"]["spec"]["template"]["spec"]["containers"]
+    name, *arguments = container["args"]
+    typer.main.get_command(app).commands[name].make_context(name, arguments)
+    for secret in ("api-key", "database-password", "broker-password"):
+        write_key(tmp_path / secret)
+    for each in container["env"]:
+        monkeypatch.setenv(each["name"], each["value"].replace("/secrets", str(tmp_path)))
+    found = load()
+    assert found.database_password is not None
+    assert (found.broker == "external") == (kind == "dispatcher")
+    assert (found.api_key is not None) == (kind == "api")
+    [port] = container["ports"]
+    assert port["containerPort"] == (found.http_port if kind == "api" else found.health_port)
+    host = found.http_host if kind == "api" else found.health_host
+    assert host == "0.0.0.0", "a probe comes from outside"
+
+
+@every_kind
+def test_a_part_sees_the_secrets_that_its_settings_name_and_no_others(kind):
+    spec = processes("Deployment")[f"fleet-{kind}"]["spec"]["template"]["spec"]
+    [container] = spec["containers"]
+    [secrets] = [volume["projected"] for volume in spec["volumes"] if volume["name"] == "secrets"]
+    files = {f"/secrets/{item['path']}" for each in secrets["sources"] for item in each["secret"]["items"]}
+    named = {each["value"] for each in container["env"] if each["name"].endswith("_FILE")}
+    assert files == named
+    mounts = {each["name"] for each in container["volumeMounts"]}
+    assert mounts == {volume["name"] for volume in spec["volumes"]}
+
+
+@every_kind
+def test_a_part_is_replaced_and_drained_without_a_gap(kind):
+    deployment = processes("Deployment")[f"fleet-{kind}"]
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    assert deployment["spec"]["selector"]["matchLabels"] == labels
+    assert deployment["spec"]["replicas"] >= 2
+    assert deployment["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+    assert processes("PodDisruptionBudget")[f"fleet-{kind}"]["spec"] == {
+        "maxUnavailable": 1,
+        "selector": {"matchLabels": labels},
+    }
+    spec = deployment["spec"]["template"]["spec"]
+    [container] = spec["containers"]
+    assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "http"}
+    assert container["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "http"}
+    _, pause = container["lifecycle"]["preStop"]["exec"]["command"]
+    assert spec["terminationGracePeriodSeconds"] >= int(pause) + 30
+    assert spec["securityContext"] == pod()["securityContext"]
+    assert container["securityContext"] == server()["securityContext"]
+
+
+def test_the_service_leads_to_the_apis():
+    labels = processes("Deployment")["fleet-api"]["spec"]["template"]["metadata"]["labels"]
+    assert made("service.yaml", MANY)["spec"]["selector"] == labels
+
+
+def test_the_schema_comes_before_the_processes():
+    job = processes("Job")["fleet-upgrade"]
+    assert job["metadata"]["annotations"]["helm.sh/hook"] == "pre-install,pre-upgrade"
+    [container] = job["spec"]["template"]["spec"]["containers"]
+    assert container["args"] == ["db", "upgrade"]
+    assert container["image"] == server(MANY | {"processes": VALUES["processes"]})["image"]
+
+
 def test_where_it_runs_can_be_said():
     assert pod(FULL)["nodeSelector"] == {"disk": "ssd"}
     assert pod(FULL)["tolerations"] == [{"key": "iot", "operator": "Exists"}]
@@ -199,6 +287,7 @@ def test_the_notes_say_what_to_do_next():
         ("{{ include 'x' . }}", "what is"),
         ("{{ if .Values.image }}", "has no end"),
         ("{{ end }}", "too many"),
+        ("{{ range .Values.extraEnv }}{{ end }}", "no item"),
     ],
 )
 def test_the_renderer_guesses_nothing(text, fault):
@@ -214,7 +303,9 @@ def test_the_renderer_guesses_nothing(text, fault):
         ("a\n  {{- with .x }}\n  b: {{ . }}\n  {{- end }}\nc", "a\n  b: 1\nc"),
         ("a:\n  {{- toYaml .z | nindent 2 }}\n", "a:\n  k: v\n"),
         ("{{ .y | default .x }}", "1"),
+        ("{{- range .l }}{{ .k }}{{ $.x }}{{ end }};", "a1b1;"),
+        ("{{ if not .y }}none{{ end }}", "none"),
     ],
 )
 def test_the_renderer_does_as_gos_does(text, comes_to):
-    assert render(text, {"x": 1, "y": "", "z": {"k": "v"}}) == comes_to
+    assert render(text, {"x": 1, "y": "", "z": {"k": "v"}, "l": [{"k": "a"}, {"k": "b"}]}) == comes_to
