@@ -1,4 +1,4 @@
-"""The systemd unit: systemd finds no fault with it, its settings are ours, and we live within its limits."""
+"""The systemd units: systemd finds no fault with it, its settings are ours, and we live within its limits."""
 
 import os
 import re
@@ -17,6 +17,8 @@ from cli.settings import load
 
 FOLDER = Path(__file__).resolve().parent.parent / "deploy" / "systemd"
 UNIT = (FOLDER / "thingjobs.service").read_text(encoding="utf-8")
+MANY = (FOLDER / "thingjobs@.service").read_text(encoding="utf-8")
+PARTS = ("api", "dispatcher", "scheduler")
 OURS = str(Path(sys.executable).with_name("thingjobs"))
 ANALYZE = shutil.which("systemd-analyze")
 STRACE = shutil.which("strace")
@@ -24,8 +26,8 @@ STRACE = shutil.which("strace")
 ROOTS = {"fchown"}
 
 
-def values(name: str) -> list[str]:
-    return re.findall(rf"^{name}=(.*)$", UNIT, re.MULTILINE)
+def values(name: str, unit: str = UNIT) -> list[str]:
+    return re.findall(rf"^{name}=(.*)$", unit, re.MULTILINE)
 
 
 def analyze(*arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -37,8 +39,8 @@ def unit(requirement, tmp_path):
     """Give ``unit(text)``: a file of it, in which the program is where it is here."""
     requirement("systemd-analyze", ANALYZE, "apt-get install systemd")
 
-    def write(text):
-        file = tmp_path / "thingjobs.service"
+    def write(text, name="thingjobs.service"):
+        file = tmp_path / name
         file.write_text(text.replace("/opt/thingjobs/bin/thingjobs", OURS))
         return str(file)
 
@@ -78,6 +80,36 @@ def test_the_settings_are_ours(monkeypatch, tmp_path):
     assert found.config == FOLDER / "thingjobs.toml"
     assert found.api_key is not None
     assert str(found.mqtts_host) == "0.0.0.0"
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_systemd_finds_no_fault_with_any_part(unit, part):
+    found = analyze("verify", unit(MANY, f"thingjobs@{part}.service"))
+    assert (found.returncode, found.stdout, found.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_part_is_a_command_with_settings_of_ours(part, monkeypatch, tmp_path):
+    [command] = values("ExecStart", MANY)
+    _, name, *arguments = command.replace("%i", part).split()
+    typer.main.get_command(app).commands[name].make_context(name, arguments)
+    for credential in values("LoadCredential", MANY):
+        write_key(tmp_path / credential.partition(":")[0])
+    for assignment in values("Environment", MANY):
+        variable, _, value = assignment.partition("=")
+        here = value.replace("/etc/thingjobs", str(FOLDER)).replace("%d", str(tmp_path))
+        monkeypatch.setenv(variable, here.replace("%S", str(tmp_path)))
+    found = load()
+    assert found.data_dir == tmp_path / values("StateDirectory", MANY)[0]
+    assert (found.broker, found.dispatchers) == ("external", "exclusive")
+    assert None not in (found.api_key, found.database_password, found.broker_password)
+
+
+def test_the_parts_are_as_locked_up_as_the_one_server():
+    own = ("User=", "# A user that exists")
+    locks = [text[text.index("# A user that exists") :].splitlines() for text in (UNIT, MANY)]
+    one, many = ([line for line in lines if not line.startswith(own)] for lines in locks)
+    assert one == many
 
 
 def calls(name: str) -> set[str]:
