@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
 import structlog
@@ -38,6 +38,25 @@ async def telling(
         yield
     finally:
         await door.close()
+
+
+class Readiness:
+    """What a process says of its parts; from when it is about to stop also that it takes nothing more."""
+
+    def __init__(self, parts: Callable[[], Mapping[str, bool]]) -> None:
+        self._parts = parts
+        self._is_stopping = False
+
+    def __call__(self) -> Mapping[str, bool]:
+        return {**self._parts(), **({"serving": False} if self._is_stopping else {})}
+
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        """Serve within the block: whoever asks hears first of its end, before anything is taken down."""
+        try:
+            yield
+        finally:
+            self._is_stopping = True
 
 
 class Pulse:

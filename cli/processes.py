@@ -9,7 +9,7 @@ from api.app import build
 from api.server import ApiServer
 from broker.lease import Lease
 from cli.errors import UsageRefused
-from cli.health import Pulse, telling
+from cli.health import Pulse, Readiness, telling
 from cli.messaging import link_of, messaging_of, standing_by
 from cli.parts import api_options, has_ticked, running, scheduler_of, standing, timekeeping_of
 from cli.server import http_url, tell_where
@@ -22,13 +22,16 @@ async def api(settings: Settings) -> AsyncIterator[str]:
     _refuse_sqlite(settings, "api")
     async with standing(settings) as ground:
         pulse = Pulse(ground.store)
-        options = api_options(ground, lambda: {"store": pulse.is_there})
-        door = ApiServer(build(ground.store, options), settings.http_host, settings.http_port)
+        ready = Readiness(lambda: {"store": pulse.is_there})
+        door = ApiServer(
+            build(ground.store, api_options(ground, ready)), settings.http_host, settings.http_port
+        )
         async with running({**pulse.runs(), **timekeeping_of(ground)}):
             try:
                 await door.start()
                 tell_where(ground, http_url(settings, door.port))
-                yield http_url(settings, door.port)
+                with ready.serving():
+                    yield http_url(settings, door.port)
             finally:
                 await door.close()
 
@@ -43,15 +46,17 @@ async def dispatcher(settings: Settings) -> AsyncIterator[str]:
         tell_where(ground, http_url(settings, settings.http_port))
         messaging = messaging_of(ground, await link_of(ground))
 
-        def ready() -> Mapping[str, bool]:
+        def parts() -> Mapping[str, bool]:
             return {"store": ground.store.ready, **messaging.ready()}
 
+        ready = Readiness(parts)
         async with (
             telling(settings, ready, lambda: messaging.is_active),
             running(timekeeping_of(ground)),
             messaging.serving(),
         ):
-            yield f"{settings.broker_host}:{settings.broker_port}"
+            with ready.serving():
+                yield f"{settings.broker_host}:{settings.broker_port}"
 
 
 @asynccontextmanager
@@ -61,16 +66,18 @@ async def scheduler(settings: Settings) -> AsyncIterator[str]:
     async with standing(settings) as ground:
         clock, duty = scheduler_of(ground), Lease(ground.store, "clock")
 
-        def ready() -> Mapping[str, bool]:
+        def parts() -> Mapping[str, bool]:
             ticks = {"clock": has_ticked(clock, ground.clock)} if duty.is_held else {}
             return {"store": ground.store.ready, **ticks}
 
+        ready = Readiness(parts)
         async with (
             telling(settings, ready, lambda: duty.is_held),
             running(timekeeping_of(ground, but=lambda: duty.is_held)),
             standing_by(duty, {"scheduler": clock.run}),
         ):
-            yield "on duty" if duty.is_held else "standing by"
+            with ready.serving():
+                yield "on duty" if duty.is_held else "standing by"
 
 
 def _refuse_sqlite(settings: Settings, command: str) -> None:

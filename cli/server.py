@@ -13,7 +13,7 @@ from broker.embedded.link import EmbeddedLink
 from broker.lease import Lease
 from broker.link import Link
 from cli.artifact_parts import warn_of_loopback
-from cli.health import Pulse
+from cli.health import Pulse, Readiness
 from cli.messaging import link_of, messaging_of, standing_by
 from cli.parts import (
     Ground,
@@ -70,10 +70,11 @@ async def serving(settings: Settings) -> AsyncIterator[Server]:
         messaging, scheduler = messaging_of(ground, link), scheduler_of(ground)
         duty, pulse = Lease(store, "clock"), Pulse(store)
 
-        def ready() -> Mapping[str, bool]:
+        def parts() -> Mapping[str, bool]:
             ticks = {"clock": has_ticked(scheduler, clock)} if duty.is_held else {}
             return {"store": pulse.is_there, **messaging.ready(), **ticks}
 
+        ready = Readiness(parts)
         api = ApiServer(build(store, api_options(ground, ready)), settings.http_host, settings.http_port)
         others = {**watch_of(store), **timekeeping_of(ground, but=lambda: duty.is_held), **pulse.runs()}
         try:
@@ -84,7 +85,8 @@ async def serving(settings: Settings) -> AsyncIterator[Server]:
             clock_duty = standing_by(duty, {"scheduler": scheduler.run})
             async with running(others), clock_duty, messaging.serving():
                 try:
-                    yield server
+                    with ready.serving():
+                        yield server
                 finally:
                     await api.close()
         finally:
