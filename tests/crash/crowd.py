@@ -31,14 +31,20 @@ class Crowd:
         self.answers = 0
         self._chance = random.Random(seed)
         self._hands = [Hand(self, thing) for thing in many.things]
-        self._office = Office(self)
+        self.office = Office(self)
         self._tasks: list[asyncio.Task[None]] = []
 
     def begin(self) -> None:
         for hand in self._hands:
             self._start(hand.work(), f"work of {hand.worker.thing}")
         for number in range(3):
-            self._start(self._office.work(), f"operator {number}")
+            self._start(self.office.work(), f"operator {number}")
+
+    async def answered(self, more: int) -> None:
+        """Return after so many more answers to updates."""
+        goal = self.answers + more
+        while self.answers < goal:  # noqa: ASYNC110 - a number, which wakes nobody
+            await asyncio.sleep(PAUSE)
 
     def _start(self, work: Coroutine[Any, Any, None], name: str) -> None:
         self._tasks.append(asyncio.create_task(work, name=name))
@@ -58,7 +64,7 @@ class Crowd:
 
     async def finish(self) -> None:
         """Let operators end what they do, have all work done, and send everybody home."""
-        await self.meanwhile(self._office.close())
+        await self.meanwhile(self.office.close())
         await self.meanwhile(self.many.until_done())
 
     async def leave(self) -> None:
@@ -117,6 +123,8 @@ class Hand:
                 expected=version,
                 number=number,
             )
+            # A repeat is about the execution that has ended, not about the one that follows it.
+            payload["executionNumber"] = number
             await self.worker.insist(said, payload, self._connect)
             self._crowd.answers += 1
             if said.refused is not None:  # an operator was quicker
@@ -145,6 +153,7 @@ class Office:
         self._jobs: list[str] = []
         #: Jobs for things that do not exist: nobody will do them.
         self._idle: list[str] = []
+        self._kept: list[str] = []
         self._number = 0
         self._closing = False
         self._busy = 0
@@ -174,7 +183,7 @@ class Office:
         self._closing = True
         while self._busy:  # noqa: ASYNC110 - errands of others
             await asyncio.sleep(PAUSE)
-        for job in self._idle:
+        for job in (*self._idle, *self._kept):
             await self._take_away(job)
 
     async def call(self, method: str, path: str, body: object = None, *, fine: set[int]) -> tuple[int, Any]:
@@ -218,8 +227,16 @@ class Office:
         self._jobs.append(await self._put(targets, **config))
 
     async def _create_for_many(self) -> None:
+        job = await self.create_for(1200)
+        self._kept.remove(job)
+        self._idle.append(job)
+
+    async def create_for(self, count: int) -> str:
+        """Create a job for so many things that do not exist, and return its id; the end takes it away."""
         word = self._fresh("wide")
-        self._idle.append(await self._put([f"{word}-{number}" for number in range(1200)]))
+        job = await self._put([f"{word}-{number}" for number in range(count)])
+        self._kept.append(job)
+        return job
 
     async def _follow_a_group(self) -> None:
         group = self._fresh("group")

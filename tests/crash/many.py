@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 import checker
 import ledger
 import psycopg
+from database_relay import Relay
 from history import History
 from mosquitto_server import DISPATCHER, MosquittoServer, secret, shipped_acl
 from ports import free_port
@@ -22,9 +23,16 @@ SIGNS = {"api": "REST API", "dispatcher": "MQTT", "scheduler": "clock"}
 PORTS = {"api": "http_port", "dispatcher": "health_port", "scheduler": "health_port"}
 #: Until one that ended since somebody else was away is started again, as a service manager would.
 AGAIN = 0.2
-_OPEN = """
-    SELECT EXISTS (SELECT 1 FROM executions WHERE status IN ('QUEUED', 'IN_PROGRESS'))
-        OR EXISTS (SELECT 1 FROM jobs WHERE waiting > 0)
+#: What is left to do, and for whom.
+_LEFT = """
+    SELECT 'execution', j.job_id, t.name, e.status, e.version FROM executions e
+        JOIN jobs j ON j.id = e.job JOIN things t ON t.id = e.thing
+        WHERE e.status IN ('QUEUED', 'IN_PROGRESS')
+    UNION ALL SELECT 'job', job_id, sweep, status, waiting FROM jobs
+        WHERE waiting > 0 OR sweep <> '' OR look_at = 0
+    UNION ALL SELECT 'thing', sweep, name, '', notify_seq - notified_seq FROM things
+        WHERE notify_seq > notified_seq OR sweep <> ''
+    LIMIT 50
 """
 
 
@@ -72,6 +80,8 @@ class Many:
         **settings: object,
     ) -> None:
         self.database = database
+        #: Between our processes and the database.
+        self.wire = Relay(database.server.port)
         self.things = things
         self.root = root
         self.history = History()
@@ -83,7 +93,6 @@ class Many:
         self._nursery = nursery
         self._settings: dict[str, object] = {
             "data_dir": str(database.folder / "keys"),
-            "database_url": database.url,
             "broker": "external",
             "broker_host": "127.0.0.1",
             "broker_port": self.broker.port,
@@ -104,6 +113,10 @@ class Many:
 
     async def open(self, *commands: str) -> None:
         """Start the broker and one process of each of these commands."""
+        await self.wire.mend()
+        self._stack.push_async_callback(self.wire.cut)
+        url = self.database.url.replace(f":{self.database.server.port}/", f":{self.wire.port}/")
+        self._settings["database_url"] = url
         self._stack.push_async_callback(self.broker.kill)
         await self.broker.start()
         for command in commands:
@@ -129,20 +142,24 @@ class Many:
 
     async def until_done(self) -> None:
         """Return when no work is left and no server owes anything."""
-        async with asyncio.timeout(PATIENCE):
-            while not await asyncio.to_thread(self._is_done):  # noqa: ASYNC110 - other processes work
-                await asyncio.sleep(AGAIN)
+        left: list[tuple[object, ...]] = []
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while left := await asyncio.to_thread(self._left):  # noqa: ASYNC110 - other processes work
+                    await asyncio.sleep(AGAIN)
+        except TimeoutError:
+            said = [line for part in self.parts for line in (f"--- {part.command}\n", *part.log[-20:])]
+            raise AssertionError("\n".join(map(str, left)) + "\n" + "".join(said)) from None
 
-    def _is_done(self) -> bool:
-        if not ledger.postgres_at_rest(self.database.url):
-            return False
+    def _left(self) -> list[tuple[object, ...]]:
         with psycopg.connect(self.database.url) as connection:
-            return not (connection.execute(_OPEN).fetchone() or ("nothing",))[0]
+            return connection.execute(_LEFT).fetchall()
 
     async def must_be_well(self) -> None:
         """Hold what everybody was told against the database, and look into every log."""
         now = await asyncio.to_thread(ledger.of_postgres, self.database.url)
-        assert checker.everything(self.history, now) == []
+        found = checker.everything(self.history, now)
+        assert found == [], "\n".join(map(str, found[:20]))
         check = Process(self._nursery, ["db", "check", self.configured("check", {})], "nothing")
         check.launch()
         assert await check.ended() == 0, "".join(check.log)

@@ -5,35 +5,24 @@ The server of ours is never restarted: it refuses, waits, and goes on by itself.
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 from fleet import REPORTS, working
 from grounds import Grounds, Watcher
-from mosquitto_server import BINARY as MOSQUITTO
-from mosquitto_server import HINT as MOSQUITTO_HINT
-from mosquitto_server import PASSWD
-from postgres_server import BINARIES, HINT, PostgresServer
+from postgres_server import PostgresServer
 from servers import Nursery
 from sites import PostgresDatabase
+
+pytest_plugins = ["durable"]
 
 THINGS = [f"robot-{number}" for number in range(12)]
 JOBS = 8
 ROUNDS = 3
 
 Outage = Callable[[Grounds, Watcher], Awaitable[None]]
-
-
-@pytest.fixture
-def durable_server(requirement: Callable[..., None]) -> Iterator[PostgresServer]:
-    """One that may be killed, and that loses nothing by that."""
-    requirement("PostgreSQL 15 or newer", BINARIES, HINT)
-    requirement("mosquitto with mosquitto_passwd", MOSQUITTO and PASSWD, MOSQUITTO_HINT)
-    server = PostgresServer(durable=True)
-    yield server
-    server.close()
 
 
 @pytest.fixture
