@@ -7,10 +7,13 @@ import subprocess
 import time
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 
 import psycopg
 from ports import free_port
 from postgres_server import USER, PostgresServer
+from pydantic import SecretStr
+from sites import PostgresDatabase
 
 BOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 BOUNCER_HINT = "sudo apt-get install pgbouncer"
@@ -83,3 +86,15 @@ class Bouncer:
 
     def url(self, database: str) -> str:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
+
+
+class Bounced(PostgresDatabase):
+    """A database that is reached through a bouncer only, by whatever a store does."""
+
+    def __init__(self, bouncer: Bouncer, folder: Path) -> None:
+        super().__init__(bouncer.server, folder)
+        self.direct = self.url
+        self.url = bouncer.url(self.direct.rpartition("/")[2])
+
+    def settings(self) -> dict[str, Any]:
+        return super().settings() | {"database_direct_url": SecretStr(self.direct)}
