@@ -27,6 +27,8 @@ from storage.targets import thing_keys
 
 #: How long a link is taken to be where a document's size is estimated.
 LINK_BYTES: Final = 1024
+#: How long the name of a thing is taken to be where nobody waits yet.
+LONGEST_NAME: Final = 128
 
 _KEEP: Final = text(
     'INSERT INTO job_values (job, thing, "values") VALUES (:job, :thing, :values) '
@@ -90,7 +92,7 @@ def _longest(connection: Connection, job_key: int, placeholder: Placeholder) -> 
         return "x" * LINK_BYTES
     if placeholder.name == THING_NAME:
         longest = text(f"SELECT max(length(t.name)) {_WAITING}")
-        return "x" * (connection.execute(longest, {"job": job_key}).scalar() or 0)
+        return "x" * (connection.execute(longest, {"job": job_key}).scalar() or LONGEST_NAME)
     attribute = placeholder.name.removeprefix(ATTRIBUTES)
     return "x" * _demand(connection, job_key, placeholder, "t.attributes", attribute)
 
