@@ -61,9 +61,11 @@ class Program:
 class Stage:
     """Use as a context manager: whatever still runs at the end is killed."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *flags: str, broker_port: int | None = None) -> None:
+        """``flags`` are the server's; it is told of a broker that is not its own by them."""
         self.folder = folder
-        self.http, self.mqtt = free_port(), free_port()
+        self.http, self.mqtt = free_port(), broker_port or free_port()
+        self._flags = flags
         self.rest = Rest(f"http://127.0.0.1:{self.http}")
         self._programs: list[Program] = []
 
@@ -88,7 +90,8 @@ class Stage:
     def serve(self) -> None:
         """Start the server and wait until it is ready; the ports and the data stay the same over restarts."""
         ports = ["--http-port", str(self.http), "--mqtt-port", str(self.mqtt)]
-        self.server = self._start("serve", "serve", "--data-dir", str(self.folder / "data"), *ports)
+        data = ["--data-dir", str(self.folder / "data")]
+        self.server = self._start("serve", "serve", *data, *ports, *self._flags)
         until(self._ready, lambda: f"the server is not ready: {self.server.complained}")
 
     def _ready(self) -> bool:

@@ -5,8 +5,9 @@ from pathlib import Path
 import ledger
 from footing import Footing
 from history import Ledger
-from mosquitto_server import DISPATCHER, MosquittoServer, secret
+from mosquitto_server import MosquittoServer, secret
 from sites import MakeSite, PostgresDatabase, Site
+from told import told
 
 #: Those who may come in besides the one thing of a scene.
 ROBOTS = [f"robot-{number}" for number in range(16)]
@@ -53,7 +54,7 @@ Books = OneFile | SharedDatabase
 
 
 class Standing:
-    """One footing in a folder. ``flags`` tell a server to stand on it."""
+    """One footing in a folder."""
 
     def __init__(self, folder: Path, footing: Footing, make_site: MakeSite, things: list[str]) -> None:
         folder.mkdir(exist_ok=True)
@@ -65,32 +66,17 @@ class Standing:
         self.broker: MosquittoServer | None = None
         if footing.broker == "mosquitto":
             self.broker = MosquittoServer(folder / "mosquitto", users=things)
-        self._config = folder / "thingjobs.toml"
+        #: What tells a server to stand on it.
+        self.flags = [told(folder / "thingjobs.toml", self.site, self.broker)]
 
     async def open(self) -> None:
-        lines = []
-        if isinstance(self.site, PostgresDatabase):
-            lines.append(f'database_url = "{self.site.url}"')
         if self.broker is not None:
             await self.broker.start()
-            lines += [
-                'broker = "external"',
-                'broker_host = "127.0.0.1"',
-                f"broker_port = {self.broker.port}",
-                f'broker_username = "{DISPATCHER}"',
-                f'broker_password = "{secret(DISPATCHER)}"',
-            ]
-        self._config.write_text("\n".join(lines) + "\n")
-        self._config.chmod(0o600)
 
     async def close(self) -> None:
         if self.broker is not None:
             await self.broker.kill()
         self.site.drop()
-
-    @property
-    def flags(self) -> list[str]:
-        return [f"--config={self._config}"]
 
     def password(self, name: str) -> str | None:
         """Return what a device says; the embedded broker lets everybody in."""
