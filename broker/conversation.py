@@ -30,6 +30,7 @@ HEARTBEAT_SECONDS: Final = 1.0
 MAX_UNCONFIRMED: Final = 8_192
 
 _CONNACK: Final = 0  # MQTT numbers its messages from 1: the greeting waits under the number left over
+_UNSPECIFIED: Final = 0x80
 _OTHER_VERSION: Final = 0x84
 _log = logging.getLogger(__name__)
 
@@ -230,9 +231,10 @@ class Conversation:
     ) -> None:
         self._receipts.settle(_CONNACK, (flags, code, told))
 
-    def _on_disconnect(self, _c: Client, _u: object, _flags: object, code: ReasonCode, told: object) -> None:
+    def _on_disconnect(self, _c: Client, _u: object, flags: Any, code: ReasonCode, told: object) -> None:
         self.ready = False
-        reason = self._wire.trouble or said(code, told)
+        unsaid = code.value == _UNSPECIFIED and not flags.is_disconnect_packet_from_server
+        reason = self._wire.trouble or ("it hung up" if unsaid else said(code, told))
         if not self.lost.done():
             self.lost.set_result(reason)
         self._receipts.lose(reason)

@@ -47,8 +47,9 @@ class Device:
         properties: dict[str, Any] | None = None,
     ) -> None:
         self.messages: asyncio.Queue[Heard] = asyncio.Queue()
-        #: What came with the last CONNACK and DISCONNECT of MQTT 5.
+        #: What came with the last CONNACK or SUBACK, and with the last DISCONNECT, of MQTT 5.
         self.granted: dict[str, Any] = {}
+        self.farewell: dict[str, Any] = {}
         self.reason: str | None = None
         self.closed = asyncio.Event()
         self._patience = patience
@@ -90,7 +91,9 @@ class Device:
     async def subscribe(self, *filters: str, qos: int = 1) -> list[int]:
         """Return what was granted for each filter: a QoS, or 128 for no."""
         _, mid = self.client.subscribe([(each, qos) for each in filters])
-        return [code.value for code in await self._answer_to(mid)]
+        codes, properties = await self._answer_to(mid)
+        self.granted = {} if properties is None else properties.json()
+        return [code.value for code in codes]
 
     async def publish(
         self,
@@ -162,8 +165,9 @@ class Device:
         if waiter is not None and not waiter.done():
             waiter.set_result(result)
 
-    def _on_disconnect(self, code: object) -> None:
+    def _on_disconnect(self, code: object, properties: Properties | None) -> None:
         self.reason = str(code)
+        self.farewell = {} if properties is None else properties.json()
         self.closed.set()
         for waiter in self._waiting.values():
             if not waiter.done():
@@ -176,8 +180,8 @@ class Device:
 
     def _connect_callbacks(self, client: Client) -> None:
         client.on_connect = lambda _c, _u, *answer: self._settle(0, answer)
-        client.on_disconnect = lambda _c, _u, _flags, code, _p: self._on_disconnect(code)
-        client.on_subscribe = lambda _c, _u, mid, codes, _p: self._settle(mid, codes)
+        client.on_disconnect = lambda _c, _u, _flags, *said: self._on_disconnect(*said)
+        client.on_subscribe = lambda _c, _u, mid, *answer: self._settle(mid, answer)
         client.on_publish = lambda _c, _u, mid, code, _p: self._settle(mid, code)
         client.on_message = lambda _c, _u, m: self.messages.put_nowait(
             Heard(m.topic, bytes(m.payload), m.retain, m.dup, getattr(m.properties, "CorrelationData", None))

@@ -58,9 +58,11 @@ async def device(stand: Hardened, stack: AsyncExitStack) -> Callable[..., Awaita
     return make
 
 
-async def v5_client(stand: Hardened, properties: bytes = b"", **options: Any) -> Raw:
+async def v5_client(
+    stand: Hardened, properties: bytes = b"", *, client_id: str = MINE[0], **options: Any
+) -> Raw:
     client = await stand.raw()
-    client.send(connect(*MINE, properties=properties, **options))
+    client.send(connect(client_id, *MINE[1:], properties=properties, **options))
     assert (await client.expect(CONNACK)).body[1] == 0
     return client
 
@@ -114,6 +116,25 @@ async def test_a_token_needs_no_user_name(tmp_path: Path):
 async def test_a_refusal_has_a_reason(stand: Hardened):
     with pytest.raises(Refused, match="Bad user name or password"):
         await Device(stand.port, "alice", password="guess", properties={}).connect()
+
+
+async def test_a_refusal_says_in_words_what_its_code_does_not(stand: Hardened, device: Any):
+    stranger = Device(stand.port, "alice", password=secret("alice"), client_id="bob", properties={})
+    with pytest.raises(Refused, match="Client identifier not valid"):
+        await stranger.connect()
+    assert "client id must be the thing's name" in stranger.granted["ReasonString"]
+    alice = await device()
+    assert await alice.subscribe("things/bob/jobs/#", ALL) == [0x87, 1]
+    assert alice.granted["ReasonString"] == "things/bob/jobs/#: NOT_AUTHORIZED"
+
+
+async def test_reasons_are_left_out_where_they_are_not_wanted_or_too_long(stand: Hardened):
+    client = await v5_client(stand, b"\x17\x00")  # no problem information
+    client.send(subscribe("things/bob/jobs/#", properties=b""))
+    assert (await client.expect(SUBACK)).body == b"\x00\x01\x00\x87"
+    small = await v5_client(stand, b"\x27\x00\x00\x00\x20", client_id="alice:2")
+    small.send(publish("things/bob/jobs/get", properties=b""))
+    assert (await small.read()).body == b"\x87\x00"
 
 
 async def test_a_session_lasts_as_long_as_asked_for_and_no_longer(stand: Hardened, device: Any):
@@ -256,5 +277,6 @@ async def test_a_client_is_told_why_its_connection_ends(stand: Hardened, device:
         "silence": "Keep alive timeout",
     }
     assert alice.reason == reasons[what]
+    assert alice.farewell["ReasonString"]
     with pytest.raises(Gone):
         await alice.publish(GET)

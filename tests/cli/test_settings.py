@@ -256,6 +256,21 @@ def test_what_is_no_name_is_refused(names):
         load(tls_names=names)
 
 
+@pytest.mark.parametrize("given", ["broker_tls_cert_file", "broker_tls_key_file"])
+def test_our_certificate_for_the_broker_and_its_key_need_each_other(given, tmp_path):
+    with pytest.raises(UsageRefused, match="THINGJOBS_BROKER_TLS_KEY_FILE need each other"):
+        load(broker_tls=True, **{given: tmp_path / "file"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("broker_tls_ca_file", "ca.pem"), ("broker_tls_check_name", False)]
+)
+def test_what_is_about_tls_to_the_broker_needs_it_switched_on(name, value):
+    with pytest.raises(UsageRefused, match=f"THINGJOBS_{name.upper()} needs THINGJOBS_BROKER_TLS=true"):
+        load(**{name: value})
+    assert load(broker_tls=True, **{name: value}).broker_tls
+
+
 URL = "postgresql://me@db/name"
 
 
