@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli import garbage
 from cli.serve import stop_signal
 
 if TYPE_CHECKING:
@@ -64,5 +65,6 @@ async def _until_stopped(name: str, process: AbstractAsyncContextManager[str]) -
     stop = stop_signal()  # heeded from now on: who is told to stop while starting stops cleanly too
     async with process as where:
         typer.echo(f"{name:<9} {where}", err=True)
+        garbage.settle()
         await stop.wait()
         typer.echo("stopping", err=True)
