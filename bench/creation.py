@@ -19,6 +19,8 @@ from bench.servers import Server, mosquitto, part, thingjobs
 
 #: More targets than this do not fit into one call; a group carries them.
 MOST_TARGETS = 10_000
+#: So many things are registered by one statement.
+SLICE = 100_000
 PATIENCE = 900.0
 #: Goals, in seconds.
 AT_MOST = {100_000: 10.0, 1_000_000: 90.0}
@@ -85,7 +87,8 @@ async def _apart(stack: AsyncExitStack, bench: Bench, footing: Footing, count: i
     where = site(stack, bench.folder / f"things-{count}", footing.database)
     store = where.store()
     try:
-        await register(store, count)
+        for first in range(0, count, SLICE):
+            await register(store, min(SLICE, count - first), f"t{first // SLICE}")
     finally:
         await store.close()
     assert where.url is not None

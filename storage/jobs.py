@@ -314,7 +314,7 @@ def associate(
         },
     )
     asked = document(connection, job_id)
-    latching.begin(connection, key, fresh, first=position + 1, must_see=thing_values.asks_each(asked))
+    latching.begin(connection, key, first=position + 1, must_see=thing_values.asks_each(asked))
     thing_values.keep(connection, key, values)
     thing_values.require(connection, key, asked)
     act(connection, key, at=at)

@@ -16,7 +16,6 @@ from domain.errors import InvalidRequest
 from storage import rollouts, serving, targets, waiting, waves
 from storage.lists import bound, ints
 from storage.signals import Signal, raise_after_commit
-from storage.targets import Resolved
 
 #: So many things are latched by the transaction that creates the job.
 AT_ONCE: Final = 2000
@@ -58,26 +57,19 @@ _BEGIN: Final = text(
 )
 
 
-def begin(
-    connection: Connection,
-    job_key: int,
-    resolved: Sequence[Resolved],
-    *,
-    first: int,
-    must_see: bool = False,
-) -> None:
+def begin(connection: Connection, job_key: int, *, first: int, must_see: bool = False) -> None:
     """Latch what a job's targets from position ``first`` on cover: at once, or else by the clock.
 
     ``must_see``: what is asked of each thing has to be known now. Raises ``InvalidRequest`` if that is too
     much for one transaction.
     """
     covers, at_once = _Covers(connection, job_key, first), LOOKED_AT if must_see else AT_ONCE
-    if len(covers.between(0, covers.last, most=at_once + 1)) <= at_once:
-        targets.latch(connection, job_key, resolved)
-        return
     if not (must_see or serving.all_know(connection, serving.PIECEWISE)):
         # A program of before would take what is there so far for all of it, and the job for done.
-        targets.latch(connection, job_key, resolved)
+        at_once = waves.EVERYBODY - 1
+    things = covers.between(0, covers.last, most=at_once + 1)
+    if len(things) <= at_once:
+        _put(connection, job_key, targets.unbarred(connection, job_key, sorted(set(things))))
         return
     if must_see:
         raise InvalidRequest(
@@ -86,6 +78,12 @@ def begin(
         )
     connection.execute(_BEGIN, {"job": job_key, "first": first})
     raise_after_commit(connection, Signal.AGENDA)
+
+
+def _put(connection: Connection, job_key: int, things: Sequence[int]) -> None:
+    """Put those of the things in the waiting list that have nothing of the job, or had it taken away."""
+    source = _UNDONE.format(keys=ints(connection, "keys"))
+    waiting.put(connection, job_key, source, {"keys": bound(connection, things)})
 
 
 def go_on(connection: Connection, job_key: int, *, at_once: bool = False, at: datetime) -> int:
@@ -107,8 +105,7 @@ def go_on(connection: Connection, job_key: int, *, at_once: bool = False, at: da
     things = targets.unbarred(connection, job_key, found)
     released = rollouts.release_new(connection, job_key, things, at=at) if at_once else 0
     if released < len(things):
-        source = _UNDONE.format(keys=ints(connection, "keys"))
-        waiting.put(connection, job_key, source, {"keys": bound(connection, things)})
+        _put(connection, job_key, things)
     _note(connection, job_key, to if to < covers.last else _ALL if row.wave else None)
     return released
 

@@ -47,7 +47,7 @@ def lay_out(
     targets.add(connection, key, resolved, first=0)
     targets.add(connection, key, excluded, first=len(resolved), excluded=True)
     waves.begin(connection, key, staged, at=at)
-    latching.begin(connection, key, resolved, first=0, must_see=whole or values.asks_each(order.document))
+    latching.begin(connection, key, first=0, must_see=whole or values.asks_each(order.document))
     values.keep(connection, key, job.values)
     values.require(connection, key, order.document)
     links.require(connection, order.document)

@@ -13,7 +13,7 @@ from domain.errors import Conflict, InvalidRequest, JobsError, UnknownTarget
 from domain.job import MAX_TARGETS
 from domain.names import Target, parse_target
 from domain.registry import Registration
-from storage import dynamic, waiting
+from storage import dynamic
 from storage.lists import bound, ints, texts
 from storage.millis import to_millis
 from storage.nesting import DESCENDANTS, members_of
@@ -178,19 +178,6 @@ _NOT_BARRED: Final = (
 
 #: The things that targets cover, as ``c``.
 _COVERED: Final = "(SELECT k.v AS thing FROM {things} k UNION {members}) c "
-
-
-def latch(connection: Connection, job_key: int, resolved: Sequence[Resolved]) -> int:
-    """Put the things these targets cover in the job's waiting list; return how many are new there.
-
-    A thing that has an execution of this job which is no longer to be repeated (pending or ended) is left
-    out; one that was REMOVED may come back. So is what the job's exclusions name.
-    """
-    source = (
-        f"SELECT c.thing FROM {_COVERED} WHERE NOT EXISTS (SELECT 1 FROM executions p WHERE p.job = :job "
-        f"AND p.thing = c.thing AND p.status <> 'REMOVED') AND {_NOT_BARRED}"
-    )
-    return waiting.put(connection, job_key, *_of_targets(connection, source, resolved))
 
 
 def covered(connection: Connection, job_key: int, condition: str) -> tuple[str, dict[str, object]]:

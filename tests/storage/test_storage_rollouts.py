@@ -41,12 +41,13 @@ def test_a_small_job_is_out_when_its_creation_returns(store: SyncStore) -> None:
     assert (job.counts[Status.QUEUED], job.is_concurrent, job.status) == (50, False, "IN_PROGRESS")
 
 
-def test_a_rollout_killed_between_any_two_pieces_goes_on_and_repeats_nothing(store: SyncStore) -> None:
+def test_a_rollout_killed_between_any_two_pieces_goes_on_and_repeats_nothing(
+    store: SyncStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rollouts, "CHUNK", 1)
     store.group("g", *names("t", 40))
-    store.create("j", "t1")
+    store.create("j", "t1", "thinggroup/g")
     key = store.job_key("j")
-    group = store.do(groups.key_of, "g")
-    store.do(targets.latch, key, [targets.Resolved("g", None, group)])
     while store.job("j").is_concurrent:
         store.reopen()
         assert [item.job_key for item in store.do(agenda.due, at=store.now)] == [key]
@@ -119,14 +120,16 @@ def test_seven_levels_of_groups_are_followed_to_the_bottom(store: SyncStore) -> 
     exactly_one_each(store, "j", 7)
 
 
-def test_a_thing_deleted_while_it_waits_gets_nothing_and_the_job_can_end(store: SyncStore) -> None:
-    store.create("j", "t0", "t1", "t2")
+def test_a_thing_deleted_while_it_waits_gets_nothing_and_the_job_can_end(
+    store: SyncStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rollouts, "CHUNK", 3)
+    for name in ("t0", "t1", "t2", "late"):
+        store.do(things.create, name, at=store.now)
+    store.create("j", "t0", "t1", "t2", "late")
     for thing in ("t0", "t1"):
         store.ask(thing, "j/update", {"status": "SUCCEEDED"})
     key = store.job_key("j")
-    store.do(things.create, "late", at=store.now)
-    late = store.do(things.key_of, "late")
-    store.do(targets.latch, key, [targets.Resolved("late", late, None)])
     store.ask("t2", "j/update", {"status": "SUCCEEDED"})
     assert store.job("j").status == "IN_PROGRESS"
     store.do(things.delete, "late", at=store.now)
