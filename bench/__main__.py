@@ -39,6 +39,7 @@ from bench import (
     throughput,
     ticks,
 )
+from bench.footings import CLUSTER
 from bench.options import FULL, QUICK, Bench, allow_files
 from bench.processes import Failed
 from bench.rows import Row, Skipped
@@ -151,7 +152,10 @@ def main(arguments: Sequence[str]) -> int:
         Path(folder).chmod(0o711)  # PostgreSQL runs as another user where we are root
         found = facts.facts(Path(folder))
         bench = Bench(sizes, Path(folder))
-        rows = asyncio.run(run(options.only, bench))
+        try:
+            rows = asyncio.run(run(options.only, bench))
+        finally:
+            CLUSTER.close()
     report.show(rows)
     print(facts.spoken(found))
     print(f"written to {report.write(results, rows, found, bench.failures)}")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from mosquitto_server import secret
-from postgres_server import BINARIES, HINT, PostgresServer
+from postgres_server import HINT, PostgresServer
 
 from bench.options import NO_MOSQUITTO, Bench
 from bench.processes import Failed
@@ -102,16 +102,36 @@ class Stand:
     pids: dict[str, int]
 
 
-def site(stack: AsyncExitStack, folder: Path, database: str) -> Site:
-    """Make an empty database; the server, if it needs one, ends with the stack."""
+class Cluster:
+    """The one PostgreSQL server of a run, started for the first database that is wanted of it."""
+
+    def __init__(self) -> None:
+        self._server: PostgresServer | None = None
+
+    def database(self, stack: AsyncExitStack | ExitStack, parent: Path) -> tuple[str, int]:
+        """Return the URL of a new database, which goes with the stack, and the server's process."""
+        server = self._server = self._server or PostgresServer(durable=True, settings=POSTGRES, parent=parent)
+        assert server.process is not None
+        name = server.new_database()
+        stack.callback(server.drop, name)
+        return server.url(name), server.process.pid
+
+    def close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
+
+CLUSTER = Cluster()
+
+
+def site(stack: AsyncExitStack | ExitStack, folder: Path, database: str) -> Site:
+    """Make an empty database, which lies in ``folder`` or, if it needs a server, is gone with the stack."""
     folder.mkdir(parents=True, exist_ok=True)
     if database == "SQLite":
         return Site(folder)
-    assert BINARIES is not None
-    server = PostgresServer(durable=True, settings=POSTGRES, parent=folder.parent)
-    stack.callback(server.close)
-    assert server.process is not None
-    return Site(folder, server.url(server.new_database()), server.process.pid)
+    # Not in a measure's folder, which goes with the measure.
+    return Site(folder, *CLUSTER.database(stack, folder.parent.parent))
 
 
 async def stand(

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from hashlib import blake2b
-from pathlib import Path
-from typing import Protocol
 
 import psycopg
-from postgres_server import BINARIES, HINT, PostgresServer
 
+from bench.footings import NO_POSTGRES, Site, site
 from bench.options import Bench
 from bench.processes import Failed
 from bench.rows import Row, Skipped
@@ -31,91 +30,60 @@ BATCH = 200
 _STEPS = ((Status.IN_PROGRESS, "downloading"), (Status.SUCCEEDED, "rebooted"))
 
 
-class Database(Protocol):
-    """A store, and how to ask what its tables take."""
+def _in_sqlite(site: Site, tables: Sequence[str]) -> int:
+    marks = ", ".join("?" * len(tables))
+    with closing(sqlite3.connect(site.data / "thingjobs.sqlite3")) as connection:
+        (found,) = connection.execute(
+            "SELECT sum(d.pgsize) FROM dbstat d JOIN sqlite_schema s ON s.name = d.name "
+            f"WHERE s.tbl_name IN ({marks})",
+            tables,
+        ).fetchone()
+    return int(found)
+
+
+def _in_postgresql(site: Site, tables: Sequence[str]) -> int:
+    assert site.url is not None
+    with psycopg.connect(site.url, autocommit=True) as connection:
+        connection.execute("VACUUM")
+        found = connection.execute(
+            "WITH named AS (SELECT name::regclass AS part FROM unnest(%s::text[]) AS t(name)) "
+            "SELECT sum(pg_total_relation_size(part)) FROM (SELECT part FROM named "
+            "UNION SELECT i.inhrelid FROM pg_inherits i JOIN named ON i.inhparent = part) AS parts",
+            (list(tables),),
+        ).fetchone()
+    assert found is not None
+    return int(found[0])
+
+
+#: How each database is asked what tables and their indexes take, as settled as it makes them itself.
+_BYTES: dict[str, Callable[[Site, Sequence[str]], int]] = {"SQLite": _in_sqlite, "PostgreSQL": _in_postgresql}
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A store of its own, and what its tables take."""
 
     name: str
-
-    def open(self) -> Store: ...
-
-    def bytes_of(self, *tables: str) -> int:
-        """Return what the tables and their indexes take, as settled as the database itself makes them."""
-
-    def close(self) -> None:
-        """Leave nothing behind."""
-
-
-class Sqlite:
-    """A file of its own."""
-
-    name = "SQLite"
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def open(self) -> Store:
-        return Store.open(self._folder)
+    site: Site
 
     def bytes_of(self, *tables: str) -> int:
-        marks = ", ".join("?" * len(tables))
-        with closing(sqlite3.connect(self._folder / "thingjobs.sqlite3")) as connection:
-            (found,) = connection.execute(
-                "SELECT sum(d.pgsize) FROM dbstat d JOIN sqlite_schema s ON s.name = d.name "
-                f"WHERE s.tbl_name IN ({marks})",
-                tables,
-            ).fetchone()
-        return int(found)
-
-    def close(self) -> None:
-        """Its folder goes with the bench's."""
-
-
-class Postgres:
-    """A database of a server of its own."""
-
-    name = "PostgreSQL"
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._server = PostgresServer()
-        self._url = self._server.url(self._server.new_database())
-
-    def open(self) -> Store:
-        return Store.connect(self._url, data_dir=self._folder)
-
-    def bytes_of(self, *tables: str) -> int:
-        with psycopg.connect(self._url, autocommit=True) as connection:
-            connection.execute("VACUUM")
-            found = connection.execute(
-                "WITH named AS (SELECT name::regclass AS part FROM unnest(%s::text[]) AS t(name)) "
-                "SELECT sum(pg_total_relation_size(part)) FROM (SELECT part FROM named "
-                "UNION SELECT i.inhrelid FROM pg_inherits i JOIN named ON i.inhparent = part) AS parts",
-                (list(tables),),
-            ).fetchone()
-        assert found is not None
-        return int(found[0])
-
-    def close(self) -> None:
-        self._server.close()
+        return _BYTES[self.name](self.site, tables)
 
 
 async def measure(bench: Bench) -> list[Row | Skipped]:
     rows: list[Row | Skipped] = []
-    for kind in (Sqlite, Postgres):
-        if kind is Postgres and BINARIES is None:
-            rows.append(Skipped("l", "bytes on PostgreSQL", f"needs PostgreSQL 15 or newer: {HINT}"))
+    for name in _BYTES:
+        if name == "PostgreSQL" and not bench.postgres:
+            rows.append(Skipped("l", "bytes on PostgreSQL", NO_POSTGRES))
             continue
-        bench.folder.mkdir(parents=True, exist_ok=True)
-        database = kind(bench.folder / kind.name)
-        try:
-            rows += await _measured(database, bench.sizes.stored)
-        finally:
-            database.close()
+        with ExitStack() as stack:
+            there = site(stack, bench.folder / name, name)
+            rows += await _measured(Database(name, there), bench.sizes.stored)
     return rows
 
 
 async def _measured(database: Database, count: int) -> list[Row]:
-    store = database.open()
+    store = database.site.store()
     try:
         empty = {name: database.bytes_of(name) for name in ("executions", "execution_events")}
         base = database.bytes_of(*OF_A_THING)

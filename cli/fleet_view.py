@@ -34,9 +34,15 @@ async def watch(tally: Tally) -> None:
 
 
 async def _lines(tally: Tally, console: Console) -> None:
-    said = ""
+    said, quiet = "", 0.0
     while True:
-        await asyncio.sleep(_LINE)
+        missing = tally.all_connected_at is None
+        await asyncio.sleep(_REDRAW)
+        quiet += _REDRAW
+        # That all are there is worth a line at once.
+        if quiet < _LINE and not (missing and tally.all_connected_at is not None):
+            continue
+        quiet = 0.0
         line = _line(tally)
         if line != said:
             said = line

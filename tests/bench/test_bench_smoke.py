@@ -20,11 +20,11 @@ def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.timeout(300)
 def test_every_measure_runs_and_is_written_with_each_round_and_the_machine(tmp_path, requirement):
     from bench.__main__ import MEASURES
-    from bench.footprint import BINARIES, HINT
-    from bench.options import BINARY, NO_MOSQUITTO, QUICK
+    from bench.footings import NO_POSTGRES
+    from bench.options import BINARIES, BINARY, NO_MOSQUITTO, QUICK
 
     requirement("mosquitto", BINARY, NO_MOSQUITTO)
-    requirement("PostgreSQL 15 or newer", BINARIES, HINT)
+    requirement("PostgreSQL 15 or newer", BINARIES, NO_POSTGRES)
     done = bench("--quick", "--results", str(tmp_path))
     assert done.returncode == 0, done.stdout + done.stderr
     (path,) = tmp_path.iterdir()
