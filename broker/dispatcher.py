@@ -39,6 +39,9 @@ MAX_WAITING: Final = 10_000
 #: For how many seconds a batch is tried that a store which is there cannot do; then each request alone.
 HOLD: Final = 30.0
 
+#: A message, and what is asked in it or why that is refused.
+Asked = tuple[Received, Request | Refused]
+
 
 class Dispatcher:
     """Implements ``broker.link.Door``; what concerns notifications it passes on."""
@@ -67,7 +70,7 @@ class Dispatcher:
         self._max_waiting = max_waiting
         self._hold = hold
         self._term: Term | None = None
-        self._inbox: deque[Received] = deque()
+        self._inbox: deque[Asked] = deque()
         self._arrived = asyncio.Event()
         self._turn = asyncio.Lock()
         self._answered = asyncio.Event()
@@ -77,9 +80,11 @@ class Dispatcher:
 
     def receive(self, message: Received) -> None:
         if len(self._inbox) >= self._max_waiting:
-            self._refuse(message, Throttled(f"{self._max_waiting} requests are waiting already; try again"))
+            full = Throttled(f"{self._max_waiting} requests are waiting already; try again")
+            self._refuse(message, Refused(full, replies.token_of(message.payload)))
             return
-        self._inbox.append(message)
+        # Read at once: the store is at work on others meanwhile.
+        self._inbox.append((message, self._read(message)))
         self._arrived.set()
 
     def connected(self, thing_name: str) -> None:
@@ -134,37 +139,37 @@ class Dispatcher:
 
     # --- one batch ---
 
-    async def _answer(self, batch: Sequence[Received]) -> None:
-        parsed = [(message, request) for message in batch if (request := self._parse(message)) is not None]
-        self.heard([request.thing_name for _, request in parsed])
+    async def _answer(self, batch: Sequence[Asked]) -> None:
+        requests = [asked for _, asked in batch if not isinstance(asked, Refused)]
+        self.heard([request.thing_name for request in requests])
         try:
-            answers = await self._ask_store([request for _, request in parsed], hold=self._hold)
+            answers = iter(await self._ask_store(requests, hold=self._hold))
         except Deposed as error:
-            log.warning("requests are left unacknowledged", requests=len(parsed), reason=str(error))
+            log.warning("requests are left unacknowledged", requests=len(batch), reason=str(error))
             return
         # From here to the end nothing awaits: all answers of the batch go out before any notification.
         at = self._clock()
-        for (message, request), answer in zip(parsed, answers, strict=True):
-            self._finish(message, partial(replies.render, message.topic, request, answer, at=at))
+        for message, asked in batch:
+            if isinstance(asked, Refused):
+                self._refuse(message, asked)
+            else:
+                self._finish(message, partial(replies.render, message.topic, asked, next(answers), at=at))
 
-    def _parse(self, message: Received) -> Request | None:
+    def _read(self, message: Received) -> Request | Refused:
         topic: RequestTopic | None = None
         try:
             topic = self._topics.parse(message.topic)
             return parse_request(topic, message.payload, _digest)
         except Refused as refusal:
-            self._refuse(message, refusal.error, client_token=refusal.client_token)
+            return refusal
         except InvalidRequest as error:
-            self._refuse(message, error)
+            return Refused(error, replies.token_of(message.payload))
         except Exception:
             log.exception("a request could not be read", topic=message.topic)
-            self._refuse(message, JobsError("internal error"))
-        return None
+            return Refused(JobsError("internal error"), replies.token_of(message.payload))
 
-    def _refuse(self, message: Received, error: JobsError, *, client_token: object = None) -> None:
-        if client_token is None:
-            client_token = replies.token_of(message.payload)
-        reply = partial(error_reply, error, at=self._clock(), client_token=client_token)
+    def _refuse(self, message: Received, refusal: Refused) -> None:
+        reply = partial(error_reply, refusal.error, at=self._clock(), client_token=refusal.client_token)
         self._finish(message, lambda: (rejected(message.topic), reply()))
 
     def _finish(self, message: Received, render: Callable[[], tuple[str, bytes]]) -> None:
