@@ -102,20 +102,34 @@ class Notifier:
         newcomers, self._newcomers = self._newcomers, set()
         try:
             told = await self._tell_newcomers(newcomers)
-            after = 0
-            while chunk := await self._dirty(after):
-                if await self._refuse([thing.next_key for thing in chunk if thing.undeliverable]):
-                    await self._give_back(chunk)
-                    continue
-                await self._replied()
-                told += await self._tell(chunk, newcomers)
-                after = chunk[-1].thing_key
+            told += await self._tell_marked(newcomers)
         except BaseException:
             self._newcomers |= newcomers
             raise
         return told
 
-    async def _dirty(self, after: int) -> list[Dirty]:
+    async def _tell_marked(self, newcomers: set[str]) -> int:
+        """Tell all that is marked: the store looks for the next things while the broker takes the last."""
+        told, after = 0, 0
+        ahead = asyncio.create_task(self._dirty(after))
+        try:
+            while chunk := await ahead:
+                if await self._refuse([thing.next_key for thing in chunk if thing.undeliverable]):
+                    await self._give_back(chunk)
+                    ahead = asyncio.create_task(self._dirty(after))
+                    continue
+                after = chunk[-1].thing_key
+                # What is not full was the last: whoever is marked meanwhile wakes us.
+                ahead = asyncio.create_task(self._dirty(after if len(chunk) == CHUNK else None))
+                await self._replied()
+                told += await self._tell(chunk, newcomers)
+        finally:
+            await self._give_back(await ahead)
+        return told
+
+    async def _dirty(self, after: int | None) -> list[Dirty]:
+        if after is None:
+            return []
         at = self._clock()
         if self._store.is_shared:
             return await self._store.write(marks.claim, limit=CHUNK, after=after, policy=self._policy, at=at)
@@ -123,7 +137,7 @@ class Notifier:
 
     async def _give_back(self, chunk: Sequence[Dirty]) -> None:
         """Let these be told by whoever looks next, and not only when our claim has run out."""
-        if self._store.is_shared:
+        if chunk and self._store.is_shared:
             await self._store.write(marks.unclaim, [thing.thing_key for thing in chunk])
 
     async def _refuse(self, keys: Sequence[int]) -> bool:

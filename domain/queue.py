@@ -7,8 +7,7 @@ the same exclusive group only one is at work on a thing at once: while it is, th
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from domain.errors import InvalidRequest, InvalidStateTransition
 from domain.execution import PENDING, Execution, Status
@@ -18,8 +17,7 @@ LOWEST_PRIORITY: Final = -1000
 HIGHEST_PRIORITY: Final = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A pending execution in the queue; ``is_shown`` says that its job lets its thing see it."""
 
     key: int

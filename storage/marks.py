@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, text
 
@@ -31,8 +30,7 @@ CLAIM: Final = timedelta(seconds=10)
 LISTED: Final = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Dirty:
+class Dirty(NamedTuple):
     """A thing that may have to be told something, with its pending list as it is now."""
 
     thing_key: int
@@ -48,8 +46,7 @@ class Dirty:
     undeliverable: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(NamedTuple):
     """What a thing was told: written back so that it is not told again."""
 
     thing_key: int

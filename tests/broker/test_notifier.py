@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from engine import Engine
 
+from broker import notifier
 from broker.link import LinkDown
 from domain.errors import Unavailable
 from storage import executions, jobs, marks, things
@@ -210,3 +211,30 @@ async def test_what_came_up_while_the_link_was_down_is_said_as_soon_as_it_is_bac
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert [topic.rpartition("/")[2] for _, topic, _ in link.said] == ["notify", "notify-next"]
+
+
+async def test_what_was_looked_for_ahead_is_told_at_once_when_the_link_is_back(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notifier, "CHUNK", 2)
+    names = ["a", "b", "c", "d", "e"]
+    await engine.job("j", *names)
+    engine.link.fails = lambda topic: "/b/" in topic
+    with pytest.raises(LinkDown, match="1 things could not be told"):
+        await engine.notifier.run_once()
+    engine.link.said.clear()
+    engine.link.fails = lambda topic: False
+    # Nobody's claim has run out by now.
+    said = await engine.settle()
+    assert {topic.split("/")[2] for _, topic, _ in said} == {"b", "c", "d", "e"}
+
+
+async def test_more_than_one_piece_is_told_in_one_go_and_each_thing_once(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notifier, "CHUNK", 2)
+    names = ["a", "b", "c", "d"]
+    await engine.job("j", *names)
+    assert await engine.notifier.run_once() == 4
+    heard = [topic.split("/")[2] for _, topic, _ in engine.link.said if topic.endswith("/notify")]
+    assert sorted(heard) == names
