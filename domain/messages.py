@@ -7,8 +7,9 @@ stored, so a device reads exactly what the operator wrote.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from pydantic_core import from_json, to_json
@@ -62,17 +63,26 @@ def parse_object(payload: bytes) -> dict[str, Any]:
         raise InvalidJson(f"payload is not valid JSON: {error}") from None
     if not isinstance(body, dict):
         raise InvalidJson(f"payload must be a JSON object, not {type(body).__name__}")
-    if _has_infinity(body):
+    if _has_infinity(body.values()):
         raise InvalidJson("payload is not valid JSON: number out of range")
+    if None not in body.values():
+        return body
     return {name: value for name, value in body.items() if value is not None}
 
 
-def _has_infinity(node: object) -> bool:
+def _has_infinity(nodes: Iterable[object]) -> bool:
     """Return whether a number was too large for a float: it could not be written as JSON again."""
-    if isinstance(node, float):
-        return math.isinf(node)
-    children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
-    return any(_has_infinity(value) for value in children if not isinstance(value, str | int))
+    for node in nodes:
+        if isinstance(node, str | int):  # nearly all there is
+            continue
+        if isinstance(node, float):
+            if math.isinf(node):
+                return True
+        elif isinstance(node, dict | list) and _has_infinity(
+            node.values() if isinstance(node, dict) else node
+        ):
+            return True
+    return False
 
 
 def parse_request(topic: RequestTopic, payload: bytes, digest: Callable[[bytes], str]) -> Request:
@@ -160,7 +170,7 @@ def _step_timeout(body: Mapping[str, Any], *, removable: bool) -> int | None:
 
 def _flag(body: Mapping[str, Any], name: str, *, default: bool) -> bool:
     raw = body.get(name, default)
-    if isinstance(raw, bool):
+    if raw is True or raw is False:
         return raw
     if raw in ("true", "false"):
         return bool(raw == "true")
@@ -170,6 +180,7 @@ def _flag(body: Mapping[str, Any], name: str, *, default: bool) -> bool:
 # --- answers -------------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=1024)
 def seconds(at: datetime) -> int:
     return int(at.timestamp())
 

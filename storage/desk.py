@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from pydantic_core import to_json
 from sqlalchemy import Connection
 
 from domain import queue
@@ -71,11 +71,11 @@ class Desk:
         """
         self.require_thing(thing_name)
         found = self.by_pair.get((thing_name, job_id), [])
-        wanted = [s for s in found if number in (None, s.execution.execution_number)]
+        wanted = found if number is None else [s for s in found if s.execution.execution_number == number]
         if not wanted:
             which = "" if number is None or not found else f" number {number}"
             raise NotFound(f"There is no execution{which} of job {job_id} on thing {thing_name}")
-        sheet = max(wanted, key=lambda s: s.execution.execution_number)
+        sheet = wanted[0] if len(wanted) == 1 else max(wanted, key=lambda s: s.execution.execution_number)
         self._bring_up_to_date(sheet)
         return sheet
 
@@ -149,7 +149,7 @@ def lay_out(connection: Connection, requests: Sequence[Request], *, policy: Poli
     pairs = {(r.thing_name, r.job_id) for r in requests if r.job_id not in (None, NEXT)}
     asked = [Asked(_things(connection), {"names": bound(connection, names)})]
     if pairs:
-        asked.append(Asked(_executions(connection), {"pairs": json.dumps(sorted(pairs))}))
+        asked.append(Asked(_executions(connection), {"pairs": to_json(list(pairs)).decode()}))
     things, *executions = together(connection, *asked)
     keys = {name: key for name, key in things.rows}  # noqa: C416 - rows are no pairs to dict()
     sheets: dict[int, Sheet] = {}

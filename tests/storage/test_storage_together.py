@@ -2,7 +2,7 @@
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from storage.many import many
 from storage.together import Asked, Found, together
@@ -45,17 +45,15 @@ def test_one_that_fails_raises_what_sqlalchemy_raises_and_nothing_is_kept(store)
     assert store.do(lambda c: c.execute(text(LIST), {"like": "twice"}).all()) == []
 
 
-def test_a_connection_that_is_lost_is_known_as_lost(store, dialect):
-    if dialect == "sqlite":
-        pytest.skip("a file has no connection to lose")
-    lost = []
-
+@pytest.mark.parametrize("dialect", ["postgresql"], indirect=True)
+def test_a_connection_that_is_lost_is_known_as_lost(store):
     def verb(connection):
-        if not lost:
-            lost.append(connection.execute(text("SELECT pg_backend_pid()")).scalar())
-            with connection.engine.connect() as other:
-                other.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": lost[0]})
+        mine = connection.execute(text("SELECT pg_backend_pid()")).scalar()
+        with connection.engine.connect() as other:
+            other.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": mine})
         together(connection, Asked(LIST, {"like": "a"}), Asked(LIST, {"like": "b"}))
-        return "again"
 
-    assert store.do(verb) == "again"
+    with pytest.raises(OperationalError) as raised:
+        store.do(verb)
+    assert raised.value.connection_invalidated
+    assert store.do(lambda c: c.execute(text("SELECT 1")).scalar()) == 1
