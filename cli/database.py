@@ -23,12 +23,16 @@ def url_of(settings: Settings) -> str | None:
     return _whole(settings, "database_url") if direct is None else direct
 
 
-def opened(settings: Settings) -> Store:
-    """Return the store. Raises ``Unavailable``, also where a server's schema is not that of this program."""
+def opened(settings: Settings, *, browses: bool = True) -> Store:
+    """Return the store, ``browses``: with the replica, if there is one.
+
+    Raises ``Unavailable``, also where a server's schema is not that of this program.
+    """
     url = _whole(settings, "database_url")
     if url is None:
         return Store.open(settings.data_dir)
-    direct, replica = (_whole(settings, f"database_{which}_url") for which in ("direct", "replica"))
+    direct = _whole(settings, "database_direct_url")
+    replica = _whole(settings, "database_replica_url") if browses else None
     standby = None if replica is None else (replica, float(settings.database_replica_lag_seconds))
     with _named("database_url"):
         return Store.connect(url, data_dir=settings.data_dir, direct=direct, standby=standby)

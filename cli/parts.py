@@ -59,9 +59,12 @@ class Ground:
 
 
 @asynccontextmanager
-async def standing(settings: Settings) -> AsyncIterator[Ground]:
-    """Open the store around the block. Raises ``JobsError`` if that cannot be."""
-    store = await asyncio.to_thread(database.opened, settings)
+async def standing(settings: Settings, *, browses: bool = True) -> AsyncIterator[Ground]:
+    """Open the store around the block. Raises ``JobsError`` if that cannot be.
+
+    ``browses``: it serves operators, some of whose questions a replica may answer.
+    """
+    store = await asyncio.to_thread(database.opened, settings, browses=browses)
     try:
         clock = Clock(not_before=await store.read(timers.newest))
         authority = await authority_of(settings, at=clock())

@@ -42,7 +42,7 @@ async def dispatcher(settings: Settings) -> AsyncIterator[str]:
     _refuse_sqlite(settings, "dispatcher")
     if settings.broker != "external":
         raise UsageRefused(f"thingjobs dispatcher needs an external broker: {env_name('broker')}=external")
-    async with standing(settings) as ground:
+    async with standing(settings, browses=False) as ground:
         tell_where(ground, http_url(settings, settings.http_port))
         messaging = messaging_of(ground, await link_of(ground))
 
@@ -63,7 +63,7 @@ async def dispatcher(settings: Settings) -> AsyncIterator[str]:
 async def scheduler(settings: Settings) -> AsyncIterator[str]:
     """Run a scheduler around the block; it needs no broker. Raises ``JobsError``."""
     _refuse_sqlite(settings, "scheduler")
-    async with standing(settings) as ground:
+    async with standing(settings, browses=False) as ground:
         clock, duty = scheduler_of(ground), Lease(ground.store, "clock")
 
         def parts() -> Mapping[str, bool]:
