@@ -232,3 +232,16 @@ async def test_a_request_that_breaks_the_verb_does_not_take_its_neighbours_along
     assert "bug" not in json.dumps(answers["poison"])
     assert answers["good"]["execution"]["status"] == "IN_PROGRESS"
     assert sum(kind == "ack" for kind, *_ in said) == 2
+
+
+async def test_a_refusal_keeps_its_place_among_the_answers(engine: Engine) -> None:
+    await engine.job("j", "a")
+    engine.ask("a", "start-next")
+    engine.ask("a", "j/update", b"no JSON")
+    engine.ask("a", "j/update", {"status": "IN_PROGRESS"})
+    said = await engine.settle()
+    assert [topic.split("/", 4)[4] for kind, topic, _ in said if kind == "answer"] == [
+        "start-next/accepted",
+        "j/update/rejected",
+        "j/update/accepted",
+    ]
