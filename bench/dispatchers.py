@@ -11,14 +11,17 @@ from bench.footings import POSTGRESQL, Footing
 from bench.options import Bench
 from bench.rows import Row, Skipped
 
-EXCLUSIVE = [POSTGRESQL._replace(dispatchers=count) for count in (1, 2, 3)]
-SHARED = [POSTGRESQL._replace(dispatchers=count, shared=True) for count in (1, 2, 3)]
-
 
 async def measure(bench: Bench) -> list[Row | Skipped]:
     if (reason := POSTGRESQL.missing(bench)) is not None:
         return [Skipped("n", "updates with several dispatchers", reason)]
-    return [*await _compared(bench, EXCLUSIVE), *await _compared(bench, SHARED)]
+    rows: list[Row | Skipped] = []
+    for shared in (False, True):
+        footings = [
+            POSTGRESQL._replace(dispatchers=count, shared=shared) for count in bench.sizes.dispatchers
+        ]
+        rows += await _compared(bench, footings)
+    return rows
 
 
 async def _compared(bench: Bench, footings: Sequence[Footing]) -> list[Row]:

@@ -154,7 +154,9 @@ async def stand(
         await store.close()
     broker = None
     if not embedded:
-        broker = await mosquitto(stack, bench.folder / f"{name}-broker", names, root=footing.root)
+        broker = await mosquitto(
+            stack, bench.folder / f"{name}-broker", names, root=footing.root, shared=footing.shared
+        )
     env = {
         "THINGJOBS_TOPIC_ROOT": footing.root,
         "THINGJOBS_DISPATCHERS": "shared" if footing.shared else "exclusive",

@@ -28,6 +28,8 @@ class Sizes:
     #: On PostgreSQL, with its processes apart.
     creation_apart: int = 1_000_000
     listeners: tuple[int, ...] = (1_000, 10_000)
+    #: How many of them, one at work or all.
+    dispatchers: tuple[int, ...] = (1, 2, 3)
     #: Of two fleets together.
     agents: int = 5_000
     connects: tuple[int, ...] = (1_000, 5_000)
@@ -60,11 +62,12 @@ QUICK = Sizes(
     # More than are latched at once.
     creation_apart=3_000,
     listeners=(5,),
+    dispatchers=(1, 2),
     agents=6,
     connects=(5,),
     table_things=(10, 20),
     table_jobs=2,
-    scale_things=(5, 10),
+    scale_things=(5,),
     scale_connected=(2, 4),
     tick_jobs=5,
     tick_things=(1, 40),

@@ -46,12 +46,21 @@ class Server:
 
 
 async def mosquitto(
-    stack: AsyncExitStack, folder: Path, users: Iterable[str], *, root: str = DEFAULT_ROOT
+    stack: AsyncExitStack,
+    folder: Path,
+    users: Iterable[str],
+    *,
+    root: str = DEFAULT_ROOT,
+    shared: bool = False,
 ) -> Broker:
-    """Start Mosquitto with the configuration we ship, for things below ``root``."""
+    """Start Mosquitto with the configuration we ship, for things below ``root``.
+
+    With ``shared`` several dispatchers under one name are several clients, not one that comes again.
+    """
     pid = folder / "pid"
     acl = shipped_acl().replace(DEFAULT_ROOT, root).replace(Topics(DEFAULT_ROOT).events, Topics(root).events)
-    server = MosquittoServer(folder, users=users, settings={"pid_file": str(pid)}, acl=acl)
+    settings = {"pid_file": str(pid), **({"use_username_as_clientid": "false"} if shared else {})}
+    server = MosquittoServer(folder, users=users, settings=settings, acl=acl)
     await server.start()
     stack.push_async_callback(server.stop)
     return Broker(server.port, int(_read(pid)))
