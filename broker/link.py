@@ -20,7 +20,8 @@ class Received(NamedTuple):
     """One request of a device, not acknowledged to it yet.
 
     ``answer(topic, payload)`` never blocks and reaches the asker: on the embedded broker exactly the
-    connection that asked, subscribed or not; on an external one whoever may read the topic.
+    connection that asked, subscribed or not; on an external one whoever may read the topic. A request in
+    MQTT 5 may have said another topic of its thing, and the link sees to that.
     ``ack()`` releases the message (PUBACK); call it once, after the commit and after ``answer``.
     Both are harmless when the connection is gone.
     """

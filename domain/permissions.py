@@ -41,7 +41,9 @@ def may_be_answered(topics: Topics, thing_name: str, topic: str) -> bool:
     It lies at least three levels below the thing's ``jobs/``: requests and notifications have fewer, so that
     none can be made of an answer, and a broker's rights can say it in one line.
     """
-    found = topics.segments(topic) if _is_plain(topic) and not _WILDCARDS & set(topic) else None
+    if _WILDCARDS & set(topic) or not may_subscribe(topics, thing_name, topic):
+        return False
+    found = topics.segments(topic)
     return found is not None and found[0] == thing_name and len(found[1]) >= _LEAST_LEVELS
 
 

@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 from broker.embedded.session import matches
 from domain.errors import InvalidRequest
 from domain.names import thing_name
-from domain.permissions import goes_unheard, is_monitor, may_publish, may_subscribe, monitor
+from domain.permissions import (
+    goes_unheard,
+    is_monitor,
+    may_be_answered,
+    may_publish,
+    may_subscribe,
+    monitor,
+)
 from domain.topics import Topics
 
 TOPICS = Topics()
@@ -105,3 +112,32 @@ def test_what_a_thing_says_besides_jobs_deceives_nobody(topic, unheard):
     assert goes_unheard(topics, "pump-1", topic) is unheard
     assert not (unheard and may_publish(topics, "pump-1", topic))
     assert not goes_unheard(topics, monitor("TJAK1"), topic)
+
+
+@pytest.mark.parametrize(
+    "below", ["replies/app/1", "replies/app/1/2/3", "j/get/accepted", "a/b/get", "get/get/update"]
+)
+def test_a_thing_chooses_among_its_own_topics_where_it_is_answered(below):
+    assert may_be_answered(TOPICS, "pump-1", f"$aws/things/pump-1/jobs/{below}")
+    assert not may_be_answered(TOPICS, "pump-2", f"$aws/things/pump-1/jobs/{below}")
+
+
+@given(
+    thing=st.sampled_from(["pump-1", "pump-2", WATCHER]),
+    levels=st.lists(
+        st.sampled_from(
+            ["pump-1", "jobs", "get", "update", "notify", "start-next", "$next", "", "+", "#", "a\0"]
+        ),
+        max_size=5,
+    ),
+    root=st.sampled_from(["$aws/things/pump-1/jobs", "$aws/things/pump-1", "$aws/things", "$aws/events", ""]),
+)
+def test_where_a_thing_is_answered_it_may_hear_and_nobody_may_ask_nor_be_notified(thing, levels, root):
+    topic = "/".join([*([root] if root else []), *levels])
+    if may_be_answered(TOPICS, thing, topic):
+        assert thing == "pump-1"
+        assert may_subscribe(TOPICS, thing, topic)
+        assert not may_publish(TOPICS, thing, topic)
+        assert topic not in (TOPICS.notify(thing), TOPICS.notify_next(thing))
+        assert not any(matches(each, topic) for each in TOPICS.request_filters())
+        assert matches("$aws/things/+/jobs/+/+/+/#", topic), "the line of Mosquitto's rights"
