@@ -12,7 +12,7 @@ from agent.fleet import thing_names
 from bench.cpu import Shares, Watch, spoken
 from bench.footings import EMBEDDED, POSTGRESQL, Footing, site
 from bench.options import Bench
-from bench.processes import Child, Failed, cpu_seconds, family_seconds, quiet
+from bench.processes import Child, Failed, cpu_seconds, quiet
 from bench.rows import Goal, Row, Skipped
 from bench.seed import GROUP, register
 from bench.servers import Server, mosquitto, part, thingjobs
@@ -45,7 +45,7 @@ class Subject:
 
     def spent(self) -> dict[str, float]:
         used = {name: cpu_seconds(pid) for name, pid in self.pids.items()}
-        return used if self.database is None else {**used, "database": family_seconds(self.database)}
+        return used if self.database is None else {**used, "database": cpu_seconds(self.database)}
 
 
 async def measure(bench: Bench) -> list[Row | Skipped]:

@@ -15,6 +15,8 @@ import psutil
 from bench import ROOT
 
 PYTHON = sys.executable
+#: What an idle process may use of a core; and in what steps its time is counted, in seconds.
+IDLE, TICK = 0.05, 1 / os.sysconf("SC_CLK_TCK")
 
 
 class Failed(Exception):
@@ -122,11 +124,6 @@ def cpu_seconds(pid: int) -> float:
     return total
 
 
-def family_seconds(pid: int) -> float:
-    """Return the same of a process and those it has started that still run."""
-    return sum(cpu_seconds(each.pid) for each in (psutil.Process(pid), *psutil.Process(pid).children()))
-
-
 def rss_kib(pid: int) -> float:
     return psutil.Process(pid).memory_info().rss / 1024
 
@@ -145,7 +142,7 @@ async def quiet(pid: int, idle: float, patience: float = 300.0) -> None:
     while loop.time() < deadline:
         await asyncio.sleep(idle)
         after = cpu_seconds(pid)
-        if after - before < 0.05 * idle:
+        if after - before < IDLE * idle + 2 * TICK:
             return
         before = after
     raise Failed(f"process {pid} was not idle within {patience:.0f} seconds")
