@@ -125,7 +125,8 @@ def engine(url: str, *, connections: int, isolation: str, read_only: bool = Fals
         use_native_hstore=False,
     )
 
-    begin = f"BEGIN ISOLATION LEVEL {isolation} {'READ ONLY' if read_only else 'READ WRITE'}"
+    # To ask for more would be an error of another kind on a standby, which cannot be told from ours.
+    begin = f"BEGIN ISOLATION LEVEL {isolation}{' READ ONLY' if read_only else ''}"
 
     @event.listens_for(made, "begin")
     def _begin(connection: Connection) -> None:

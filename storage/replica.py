@@ -22,7 +22,7 @@ from domain.errors import JobsError, Unavailable
 from storage.breaker import is_out_of_reach, state_of
 from storage.database import Passed
 from storage.line import Line
-from storage.reach import begun, engine, readers
+from storage.reach import READERS, begun, engine
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -75,7 +75,10 @@ class Replica:
 
     def __init__(self, standby: Standby, *, primary: str) -> None:
         self._lag = standby.lag
-        self._readers = readers(standby.url)
+        # One more than threads that browse: the watch must not wait for them.
+        self._readers = engine(
+            standby.url, connections=READERS + 1, isolation="REPEATABLE READ", read_only=True
+        )
         self._primary = engine(primary, connections=1, isolation="READ COMMITTED", read_only=True)
         self._line = Line(standby.url, patience=PATIENCE, at_most=AT_MOST)
         self._primary_line = Line(primary, patience=PATIENCE, at_most=AT_MOST)

@@ -48,7 +48,7 @@ class Standby(PostgresServer):
                 time.sleep(0.02)
 
 
-def both(one: PostgresServer, other: PostgresServer, database: str) -> str:
-    """Return a URL that leads to whichever of two takes writes."""
+def both(one: PostgresServer, other: PostgresServer, database: str, wanted: str = "read-write") -> str:
+    """Return a URL that leads to the first of two that is as wanted."""
     hosts = f"127.0.0.1:{one.port},127.0.0.1:{other.port}"
-    return f"postgresql://postgres@{hosts}/{database}?target_session_attrs=read-write"
+    return f"postgresql://postgres@{hosts}/{database}?target_session_attrs={wanted}"

@@ -14,7 +14,7 @@ from sites import PostgresDatabase
 from sqlalchemy import Connection, text
 from standby_server import Standby, both
 from structlog.testing import capture_logs
-from test_storage_postgres import found, insert
+from test_storage_postgres import found, insert, until_served
 
 from domain.errors import NotFound, Unavailable
 from storage import replica, things
@@ -84,6 +84,15 @@ async def until(holds: Callable[[], object]) -> None:
     async with asyncio.timeout(60):
         while not holds():  # noqa: ASYNC110 - another thread looks
             await asyncio.sleep(0.02)
+
+
+async def until_refused(store: Store, why: str) -> None:
+    while True:
+        with pytest.raises(Unavailable) as refusal:
+            await store.write(insert, "lost")
+        if why in str(refusal.value):
+            return
+        await asyncio.sleep(0.05)
 
 
 def port(connection: Connection) -> int:
@@ -227,6 +236,25 @@ async def test_a_page_begun_there_goes_on_at_the_primary(store: Store, standby: 
     assert [thing.thing_name for thing in page.items] == ["t0", "t1", "t2", "t3"]
     rest = await store.read(things.page, max_results=4, next_token=page.next_token)
     assert [thing.thing_name for thing in rest.items] == ["t4", "t5"]
+
+
+async def test_one_that_cannot_write_is_no_primary_and_is_left_when_there_is_one(
+    site: PostgresDatabase, primary: PostgresServer, standby: Standby, database: str
+) -> None:
+    with pytest.raises(Unavailable, match="the database is read-only"):
+        Store.connect(standby.url(database), data_dir=site.folder)
+    store = Store.connect(both(primary, standby, database, "any"), data_dir=site.folder)
+    await store.write(insert, "before")
+    standby.catch_up()
+    primary.stop(how=signal.SIGINT)
+    try:
+        await asyncio.wait_for(until_refused(store, "read-only"), 60)
+    finally:
+        primary.start()
+    await asyncio.wait_for(until_served(store, "after"), 60)
+    assert await store.write(port) == primary.port
+    assert await store.write(found) == ["before", "after"]
+    await store.close()
 
 
 # --- the standby takes over ---
