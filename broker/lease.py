@@ -90,6 +90,27 @@ class Lease:
                 await self._store.write(leases.give_back, term, holder=self._holder)
 
 
+class Reach(Lease):
+    """A duty that any number have at a time, each for as long as it can reach the store.
+
+    Who cannot must leave it to those who can: what a broker deals out to him nobody else would answer.
+    """
+
+    async def take(self) -> bool:
+        if self._store.is_shared:
+            until = asyncio.get_running_loop().time() + (SPAN - MARGIN).total_seconds()
+            try:
+                await self._store.write(leases.touch)
+            except Unavailable as error:
+                log.warning("cannot reach the store", duty=self.name, reason=str(error))
+                return self.is_held
+            self._until = until
+        return True
+
+    async def give_back(self) -> None:
+        self._until = 0.0
+
+
 async def on_duty(
     lease: Lease, work: Callable[[], AbstractAsyncContextManager[None]], *, tried: asyncio.Event
 ) -> None:

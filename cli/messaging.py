@@ -15,7 +15,7 @@ import structlog
 from broker.credentials import DeviceCredentials
 from broker.dispatcher import Dispatcher
 from broker.embedded.link import EmbeddedLink
-from broker.lease import LOOK, RENEW, SPAN, Lease, on_duty
+from broker.lease import LOOK, RENEW, SPAN, Lease, Reach, on_duty
 from broker.lifecycle import Publisher
 from broker.link import Link
 from broker.mqtt import ExternalLink
@@ -55,7 +55,7 @@ class Messaging:
     @property
     def is_active(self) -> bool:
         """Whether devices are served here, rather than by another process while this one stands by."""
-        return self.ground.settings.dispatchers == "shared" or self.lease.is_held
+        return self.lease.is_held
 
     def ready(self) -> Mapping[str, bool]:
         """Return what must be there, by name: a link is nothing that a standby has."""
@@ -73,7 +73,7 @@ class Messaging:
                 yield
         elif settings.dispatchers == "shared":
             publishing = standing_by(Lease(store, "publisher"), {"publisher": self.publisher.run})
-            async with self._working(publishes=False), publishing:
+            async with standing_by_for(self.lease, partial(self._working, publishes=False)), publishing:
                 yield
         else:
             async with standing_by_for(self.lease, self._working):
@@ -154,8 +154,9 @@ def messaging_of(ground: Ground, link: Link) -> Messaging:
     store.listen(Signal.SWITCHED, publisher.switched)
     store.listen(Signal.REVOKED, revocation.wake)
     store.listen(Signal.REGISTERED, presence.registered)
-    lease = Lease(store, "dispatcher")
-    if isinstance(link, ExternalLink) and settings.dispatchers == "exclusive":
+    shares = settings.broker == "external" and settings.dispatchers == "shared"
+    lease = (Reach if shares else Lease)(store, "dispatcher")
+    if isinstance(link, ExternalLink):
         link.may_connect = lambda: lease.is_held
     return Messaging(ground, link, lease, dispatcher, notifier, publisher, revocation, presence)
 

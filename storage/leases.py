@@ -56,6 +56,12 @@ def take(connection: Connection, name: str, *, holder: str, span: timedelta) -> 
 
 
 @beside
+def touch(connection: Connection) -> None:
+    """Find out whether the database is there for a writer."""
+    connection.execute(text("SELECT 1"))
+
+
+@beside
 def give_back(connection: Connection, term: Term, *, holder: str) -> None:
     """Let another one take the lease at once, if it still is the caller's."""
     connection.execute(

@@ -12,7 +12,7 @@ from postgres_server import PostgresServer
 from sites import ON_SQLITE, PostgresDatabase
 
 from broker import lease as module
-from broker.lease import Lease, on_duty
+from broker.lease import Lease, Reach, on_duty
 from broker.link import LinkDown
 from storage import executions, leases
 from storage.store import Store
@@ -32,8 +32,8 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
 class Worker:
     """One that would work. Its work says when it begins and when it has ended."""
 
-    def __init__(self, store: Store) -> None:
-        self.lease = Lease(store, "duty")
+    def __init__(self, store: Store, kind: type[Lease] = Lease) -> None:
+        self.lease = kind(store, "duty")
         self.began, self.ended, self.tried = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self.fails = 0
         self.task = asyncio.create_task(on_duty(self.lease, self.work, tried=self.tried))
@@ -133,11 +133,12 @@ def own_server(requirement: Callable[..., None]) -> AsyncIterator[PostgresServer
     server.close()
 
 
+@pytest.mark.parametrize("kind", [Lease, Reach])
 async def test_who_cannot_ask_lays_his_duty_down_by_himself(
-    own_server: PostgresServer, tmp_path: Path
+    own_server: PostgresServer, tmp_path: Path, kind: type[Lease]
 ) -> None:
     store = PostgresDatabase(own_server, tmp_path).store()
-    worker = Worker(store)
+    worker = Worker(store, kind)
     await soon(worker.began)
     own_server.freeze()
     await soon(worker.ended)
@@ -147,6 +148,21 @@ async def test_who_cannot_ask_lays_his_duty_down_by_himself(
     await soon(worker.began)
     await worker.stop()
     await store.close()
+
+
+@ON_POSTGRES
+async def test_what_only_needs_the_store_several_do_at_a_time(store: Store) -> None:
+    first, second = Worker(store, Reach), Worker(store, Reach)
+    await soon(first.began)
+    await soon(second.began)
+    await asyncio.sleep(1.5)  # longer than one of them would go on without asking
+    assert first.lease.is_held
+    assert second.lease.is_held
+    assert not first.ended.is_set()
+    assert first.lease.term is None
+    for worker in (first, second):
+        await worker.stop()
+        assert worker.ended.is_set()
 
 
 @ON_SQLITE

@@ -39,12 +39,12 @@ _LEFT = """
 class Part(Process):
     """One process of ours; its port is the same after every start."""
 
-    def __init__(self, nursery: Nursery, command: str, many: "Many") -> None:
+    def __init__(self, nursery: Nursery, command: str, many: "Many", **settings: object) -> None:
         self.command = command
         self.port = free_port()
         #: What its processes have said.
         self.said: list[str] = []
-        config = many.configured(f"{command}-{self.port}", {PORTS[command]: self.port})
+        config = many.configured(f"{command}-{self.port}", {PORTS[command]: self.port, **settings})
         super().__init__(nursery, [command, config], SIGNS[command])
 
     async def up(self) -> None:
@@ -89,7 +89,10 @@ class Many:
         self._all: list[Part] = []
         database.folder.mkdir(exist_ok=True)
         acl = shipped_acl().replace(ROOT, root)
-        self.broker = MosquittoServer(database.folder / "mosquitto", users=things, acl=acl)
+        # Where dispatchers share, each has a session of its own under the one name.
+        apart = {"use_username_as_clientid": "false"} if settings.get("dispatchers") == "shared" else {}
+        folder = database.folder / "mosquitto"
+        self.broker = MosquittoServer(folder, users=things, acl=acl, settings=apart)
         self._nursery = nursery
         self._settings: dict[str, object] = {
             "data_dir": str(database.folder / "keys"),
@@ -103,6 +106,9 @@ class Many:
         }
         self._stack = AsyncExitStack()
 
+    def url_by(self, wire: Relay) -> str:
+        return self.database.url.replace(f":{self.database.server.port}/", f":{wire.port}/")
+
     def configured(self, name: str, more: dict[str, object]) -> str:
         """Write a file of settings; return the flag that names it."""
         file = self.database.folder / f"{name}.toml"
@@ -115,16 +121,15 @@ class Many:
         """Start the broker and one process of each of these commands."""
         await self.wire.mend()
         self._stack.push_async_callback(self.wire.cut)
-        url = self.database.url.replace(f":{self.database.server.port}/", f":{self.wire.port}/")
-        self._settings["database_url"] = url
+        self._settings["database_url"] = self.url_by(self.wire)
         self._stack.push_async_callback(self.broker.kill)
         await self.broker.start()
         for command in commands:
             await self.add(command)
 
-    async def add(self, command: str, *, nursery: Nursery | None = None) -> Part:
+    async def add(self, command: str, *, nursery: Nursery | None = None, **settings: object) -> Part:
         """Start one more process; of another version of the program if that is what the nursery bears."""
-        part = Part(nursery or self._nursery, command, self)
+        part = Part(nursery or self._nursery, command, self, **settings)
         self._stack.push_async_callback(part.kill)
         await part.up()
         self.parts.append(part)
