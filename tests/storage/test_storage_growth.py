@@ -8,10 +8,11 @@ from typing import Any
 
 import latching_walk
 import pytest
+from growing import Crowd
 from lifecycle_reader import switch
-from sites import Site, SqliteFile
+from sites import SqliteFile
 from sqlalchemy import event
-from sync_store import AUTO, SyncStore, names
+from sync_store import AUTO
 
 from domain.errors import Conflict
 from domain.execution import Status
@@ -29,7 +30,6 @@ from storage import (
     hierarchy,
     history,
     jobs,
-    lifecycle,
     marks,
     members,
     places,
@@ -59,55 +59,6 @@ TABLES = (
 
 
 OWN = '{"who":"${thingjobs:thing:name}","v":"${thingjobs:value:v}"}'
-
-
-class Crowd(SyncStore):
-    """A wide job, a job per ten things, a busy thing, groups, tokens; ``size`` of each."""
-
-    def __init__(self, site: Site, size: int) -> None:
-        super().__init__(site)
-        self.size = size
-        many = list(names("t", size))
-        self.group("all", *many)
-        self.group("few", "busy", "t7", "t8", "t9")
-        self.create("wide", "thinggroup/all")
-        self.finish_rollout("wide")
-        self.create("following", "thinggroup/few", continuous=True)
-        self.group("half", *many[: size // 2])
-        self.create("ended", "thinggroup/half")
-        for thing in many[: size // 2]:
-            self.ask(thing, "ended/update", {"status": "SUCCEEDED"})
-        for number in range(size // 10):
-            space = "edge" if number < 15 else None
-            document = json.dumps({"n": number})
-            self.create(f"j{number}", f"other{number}", document=document, namespace_id=space)
-            self.do(templates.create, template_id=f"x{number}", document="{}", description="", at=self.now)
-            self.group(f"g{number}", f"other{number}")
-        self.do(thing_types.create, "pump", at=self.now)
-        self.do(billing_groups.create, "plant", at=self.now)
-        for thing in many[10:25]:
-            self.do(things.update, thing, thing_type="pump", at=self.now)
-            self.do(billing_groups.put, thing, "plant")
-        self.group("inside", parent="few")
-        self.tell_all()
-        self.token = self.do(tokens.issue, "t5", at=self.now)
-        self.ask("t1", "wide/update", {"status": "IN_PROGRESS", "stepTimeoutInMinutes": 5})
-
-    def tell_all(self) -> None:
-        while self.tell():
-            pass
-
-    def publish(self) -> None:
-        """Publish a few lifecycle events out of the middle of the log."""
-        due = self.do(lifecycle.due, after=self.size * 17 // 10, limit=20)
-        assert due.items
-        self.do(lifecycle.settle, due.items, due.position)
-
-    def middle(self, verb: Callable, *args: Any, **filters: Any) -> None:
-        """Read the first page and the one after it."""
-        token = self.do(verb, *args, max_results=10, **filters).next_token
-        if token is not None:
-            self.do(verb, *args, max_results=10, next_token=token, **filters)
 
 
 WALKS: dict[str, Callable[[Crowd], Any]] = {
