@@ -17,7 +17,7 @@ pytest_plugins = ["durable"]
 THINGS = [f"robot-{number}" for number in range(16)]
 PARTS = ("api", "api", "dispatcher", "dispatcher", "scheduler", "scheduler")
 #: How many seconds to go on, of ``make test`` and of ``make crash``.
-BRIEFLY, LONG = 15, 120
+BRIEFLY, LONG = 10, 120
 MODES = {
     "exclusive": {},
     "shared": {"dispatchers": "shared", "root": "fleet/things"},
