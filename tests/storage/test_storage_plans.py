@@ -66,7 +66,8 @@ def walked(node: dict[str, Any], *, limited: bool = False) -> Iterator[str]:
     if node["Total Cost"] < _FEW:
         return
     whole = kind == "Seq Scan" or (kind in _INDEX_SCANS and "Index Cond" not in node)
-    ours = node.get("Relation Name", "") in TABLES or index is not None
+    # By how it begins: of a table in partitions they are what is read.
+    ours = node.get("Relation Name", "").startswith(TABLES) or index is not None
     if whole and ours and index not in WORK_LISTS and not (limited and kind != "Seq Scan"):
         yield json.dumps({key: value for key, value in node.items() if key != "Plans"})
     # What sorts or groups reads everything before it gives anything.
