@@ -105,10 +105,15 @@ def _latencies(row: Result) -> str:
     return f"{figure(median(row['p50_ms']))} / {figure(median(row['p99_ms']))} ms"
 
 
+def _with_costs_alone(rows: Sequence[Result]) -> list[Lines]:
+    head = ("", "median", "min-max", "µs of each, by process", "goal", "")
+    return [[head, *((_named(row), _value(row), _spread(row), _costs(row), *_goal(row)) for row in rows)]]
+
+
 def _costs(row: Result) -> str:
     each = row.get("cpu_us_each")
     if not each:
-        return row["notes"]
+        return str(row["notes"])
     return ", ".join(f"{name} {median(cost[name] for cost in each):.0f}" for name in each[0])
 
 
@@ -134,6 +139,8 @@ def _grids(rows: Sequence[Result]) -> list[Lines]:
 _RENDER: dict[str, Callable[[Sequence[Result]], list[Lines]]] = {
     "updates": _with_costs,
     "half": _with_costs,
+    "create": _with_costs_alone,
+    "notify": _with_costs_alone,
     "dispatchers": _with_costs,
     "pages": _with_notes,
     "fleet": _with_notes,

@@ -206,7 +206,7 @@ LINES: Sequence[tuple[str, Callable[[Estimate], str]]] = (
     ("messages/s through the broker then", lambda fleet: _count(fleet.messages(HOUR))),
     *_cores(HOUR),
     ("until a job for all is there", lambda fleet: _time(fleet.creation)),
-    ("until all could have been told", lambda fleet: _time(fleet.notification)),
+    ("until all could have been told of it", lambda fleet: _time(fleet.notification)),
     ("broker nodes", lambda fleet: _count(fleet.nodes)),
     ("memory of the brokers, as Mosquitto takes it", lambda fleet: _bytes(fleet.memory)),
     ("connects/s when all come back", lambda fleet: _count(fleet.connects)),

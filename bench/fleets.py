@@ -51,7 +51,8 @@ async def _measured(bench: Bench, footing: Footing) -> list[Row | Skipped]:
         watch = Watch.start(**pids)
         took = await _job(there, 2 * count)
         shares = watch.stop()
-        full = {name: rss_kib(pid) for name, pid in pids.items()}
+        # PostgreSQL's processes share most of what each shows.
+        full = {name: rss_kib(pid) for name, pid in pids.items() if name != "database"}
         said = [await _ended(child, log) for child, log in zip(fleets, logs, strict=True)]
     seconds = {name: share * shares.seconds for name, share in shares.cores.items()}
     agents = 2 * count

@@ -32,6 +32,8 @@ async def _heard(bench: Bench, footing: Footing, count: int) -> Row:
 
     seconds, load = [], []
     shares: list[Shares] = []
+    #: Microseconds of processor time for each thing that is told, by process.
+    costs: list[dict[str, float]] = []
     async with AsyncExitStack() as stack:
         there = await stand(stack, bench, footing, f"{footing}-{count}".replace(" ", ""), fill)
         devices = await Child.module(stack, "load", "bench.devices")
@@ -56,6 +58,9 @@ async def _heard(bench: Bench, footing: Footing, count: int) -> Row:
             await there.server.call("POST", "/jobs", body)
             heard = await devices.line(PATIENCE + 10)
             shares.append(watch.stop())
+            costs.append(
+                {name: 1e6 * share * shares[-1].seconds / count for name, share in shares[-1].cores.items()}
+            )
             if heard["heard"] != count:
                 raise Failed(f"{heard['heard']} of {count} things heard of {job}; {heard['lost']}")
             seconds.append(heard["last"] - began)
@@ -67,4 +72,5 @@ async def _heard(bench: Bench, footing: Footing, count: int) -> Row:
         rounds=seconds,
         goal=GOAL if count >= MANY else None,
         notes=spoken(shares, load),
+        details={"cpu_us_each": costs},
     )

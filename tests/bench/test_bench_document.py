@@ -41,12 +41,12 @@ def documents(tmp_path, monkeypatch):
 
 def test_a_row_says_its_figure_its_spread_its_goal_and_whether_that_is_reached(results):
     path = results(
-        row("e", "told", 1.0, 3.0, 2.0, goal=Goal("<=", 1.5)),
-        row("e", "told fast", 0.5, goal=Goal("<=", 1.5)),
+        row("g", "connected", 1.0, 3.0, 2.0, goal=Goal("<=", 1.5)),
+        row("g", "connected fast", 0.5, goal=Goal("<=", 1.5)),
     )
-    text = document.tables([path], LETTERS)["notify"]
-    assert "| e, told | 2.00 s | 1.00-3.00 of 3 | <= 1.5 | **missed** |" in text
-    assert "| e, told fast | 0.50 s | 0.50-0.50 of 1 | <= 1.5 | reached |" in text
+    text = document.tables([path], LETTERS)["connects"]
+    assert "| g, connected | 2.00 s | 1.00-3.00 of 3 | <= 1.5 | **missed** |" in text
+    assert "| g, connected fast | 0.50 s | 0.50-0.50 of 1 | <= 1.5 | reached |" in text
 
 
 def test_what_else_the_machine_did_stands_above_the_table(results):
@@ -86,7 +86,9 @@ def test_filling_changes_one_place_and_what_comes_of_it(documents, results):
     assert after.count("| e, ") == 1
     assert before.partition("<!-- table: notify -->")[0] == after.partition("<!-- table: notify -->")[0]
     assert before.partition("### Pages")[2] == after.partition("### Pages")[2]
-    assert "| until all could have been told | 8.3 min | 1.4 h | 13.9 h |" in documents.SCALING.read_text()
+    assert (
+        "| until all could have been told of it | 8.3 min | 1.4 h | 13.9 h |" in documents.SCALING.read_text()
+    )
     documents.fill(found)
     assert documents.PERFORMANCE.read_text() == after
 
