@@ -19,11 +19,6 @@ pytestmark = pytest.mark.mosquitto
 TOPICS = Topics()
 
 
-@pytest.fixture(params=["3.1.1", "5"])
-def mqtt_version(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
 @pytest.fixture
 def office(tmp_path: Path) -> Office:
     return Office(tmp_path / "papers", "good")
