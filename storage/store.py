@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError
 
-from domain.errors import Unavailable
+from domain.errors import InvalidRequest, Unavailable
 from storage.beside import may_run_beside
 from storage.database import Database, Passed
 from storage.signals import Signal
@@ -176,7 +176,7 @@ class Store:
         try:
             return await mine
         except DBAPIError as error:
-            raise self._unavailable(error) from error
+            raise self._understood(error) from error
 
     def _left(self, done: asyncio.Future[T]) -> None:
         self._waiting -= 1
@@ -194,7 +194,11 @@ class Store:
         if signals:
             self._database.ring(signals)
 
-    def _unavailable(self, error: DBAPIError) -> Exception:
+    def _understood(self, error: DBAPIError) -> Exception:
+        """Return what a caller is to hear of it."""
+        if isinstance(error, DataError) and "NUL" in str(error.orig):
+            # PostgreSQL takes it in no text. What is kept was checked by its name; this is looked for.
+            return InvalidRequest("no name and no text may hold the character U+0000")
         trouble = self._database.trouble(error)
         if trouble is None:
             return error

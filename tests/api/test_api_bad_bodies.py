@@ -3,6 +3,9 @@
 import json
 
 import pytest
+from sites import BOTH
+
+DIALECTS = BOTH
 
 NEW = {"targets": ["t"], "targetSelection": "SNAPSHOT", "document": "{}"}
 ARN = "arn:aws:iot:us-east-1:123456789012"

@@ -1,6 +1,9 @@
 """Paths, queries and methods that are wrong, each with the answer it gets; the server lives on."""
 
 import pytest
+from sites import BOTH
+
+DIALECTS = BOTH
 
 #: Path of a GET, status, words of the reason. There is a job j on a thing t.
 GETS = [

@@ -1,9 +1,12 @@
 """Stories about dynamic thing groups, queries and connectivity, through real HTTP."""
 
 import pytest
+from sites import BOTH
 
 from storage import dynamic, presence
 from storage.presence import Contacts
+
+DIALECTS = BOTH
 
 NEW = {"thingGroupName": "x"}
 PUMPS = {"eu-1": "rev1", "eu-2": "rev2", "us-1": "rev2"}

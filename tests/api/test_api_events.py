@@ -4,9 +4,12 @@ import json
 
 import pytest
 from http_door import opened
+from sites import BOTH
 
 from domain.execution import Status
 from domain.topics import Operation
+
+DIALECTS = BOTH
 
 KEY = "correct-horse-battery-staple-0123456789"
 ANNA = {"Thingjobs-Actor": "anna (ops)"}

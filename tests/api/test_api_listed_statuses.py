@@ -1,8 +1,11 @@
 """Every operation of the customer's document with every status that the document lists for it."""
 
 import pytest
+from sites import BOTH
 
 from api.routes import CUSTOMER
+
+DIALECTS = BOTH
 
 NEW = {"targets": ["t"], "targetSelection": "SNAPSHOT", "document": "{}"}
 KEPT = {"document": "{}", "description": "d"}

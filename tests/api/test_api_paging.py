@@ -1,6 +1,9 @@
 """Every list is paged alike: ``maxResults`` from 1 to 250, and a ``nextToken`` that nobody else can make."""
 
 import pytest
+from sites import BOTH
+
+DIALECTS = BOTH
 
 #: Lists of a server with three of everything, and where their entries are.
 LISTS = {

@@ -1,6 +1,9 @@
 """Waves, steering, plans and explanations over HTTP."""
 
 import pytest
+from sites import BOTH
+
+DIALECTS = BOTH
 
 NEW = {"targets": ["a", "b", "c", "d"], "targetSelection": "SNAPSHOT", "document": "{}"}
 STAGED = {

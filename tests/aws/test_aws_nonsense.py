@@ -6,8 +6,11 @@ from urllib.parse import quote
 import pytest
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
+from sites import BOTH
 
 from api.aws.operations import CONTROL, DATA
+
+DIALECTS = BOTH
 
 NONSENSE = [
     None, True, 0, -1, 1.5, 10**30, "", "x", "x" * 3000, "\x00", "\ud800", "ü;\n", "arn:aws:iot:::thing/",
