@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 from test_storage_postgres import found, insert, until_served
 
 from domain.errors import NotFound, Unavailable
-from storage import replica, things
+from storage import postgres, reach, replica, things
 from storage.store import Store
 
 LAG = 2.0
@@ -262,9 +262,11 @@ async def test_one_that_cannot_write_is_no_primary_and_is_left_when_there_is_one
 
 @pytest.mark.parametrize("how", ["killed", "frozen"])
 async def test_a_standby_that_takes_over_is_found_and_has_all_that_was_accepted(
-    requirement: Callable[..., None], tmp_path: Path, logged: list[Any], how: str
+    requirement: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     requirement("PostgreSQL 15 or newer", BINARIES, HINT)
+    monkeypatch.setattr(postgres, "PATIENCE", 0.5)
+    monkeypatch.setitem(reach.CONNECT, "connect_timeout", 2)
     old = PostgresServer(settings=KEEPS)
     new = None
     store = None
@@ -305,6 +307,10 @@ async def test_a_standby_that_takes_over_is_found_and_has_all_that_was_accepted(
     finally:
         if store is not None:
             await store.close()
+        if old.process is not None:
+            # It would wait for the standby that it has lost.
+            old.thaw()
+            old.stop(how=signal.SIGKILL)
         old.close()
         if new is not None:
             new.close()
