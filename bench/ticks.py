@@ -13,7 +13,7 @@ from bench.footings import NO_POSTGRES, site
 from bench.options import Bench
 from bench.processes import Failed
 from bench.rows import Goal, Row, Skipped
-from bench.seed import job_id, now, register, sow
+from bench.seed import job_id, now, register, sow, without_limits
 from broker.scheduler import Scheduler
 from domain.messages import Request, parse_request
 from domain.pacing import checked
@@ -185,6 +185,7 @@ _TALKERS = (
 
 
 def _begin(connection: Connection, table: Table, which: str, until: datetime) -> int:
+    without_limits(connection)
     begun = connection.execute(
         text(
             "UPDATE executions SET status = 'IN_PROGRESS', started_at = queued_at, "
