@@ -73,7 +73,7 @@ async def test_a_canceled_job_still_times_out_what_goes_on(engine: Engine) -> No
 
 
 async def test_a_large_job_is_rolled_out_and_swept_by_ticks(engine: Engine) -> None:
-    size = 3 * rollouts.CHUNK + 3
+    size = 6 * rollouts.CHUNK + 3
     await engine.store.write(groups.create, "g", at=engine.now)
     names = [f"t{number}" for number in range(size)]
     for first in range(0, size, 10_000):
