@@ -157,7 +157,7 @@ def _padded(number: ColumnElement[int], width: int) -> ColumnElement[str]:
 
 
 def without_limits(connection: Connection) -> None:
-    """Let this transaction's statements take as long as they do: a million rows are no request of anybody's."""
+    """Let this transaction's statements take their time: a million rows are no request of anybody's."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SET LOCAL statement_timeout = 0"))
 
