@@ -289,6 +289,7 @@ def test_a_publisher_is_woken_by_every_event_and_by_every_switch(store: SyncStor
 def test_a_job_of_many_things_is_told_in_bounded_pieces(store: SyncStore) -> None:
     switch(store)
     store.create("j", *names("t", 1500))
+    store.tick()
     delete(store)
     store.tick()
     reader = Reader(store, limit=lifecycle.CHUNK)
