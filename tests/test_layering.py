@@ -38,7 +38,6 @@ DOORS = {
     "rich": ("cli/",),
     "pydantic_settings": ("cli/",),
     "structlog": ("cli/", "api/", "broker/", "storage/"),
-    "uvloop": ("cli/",),
     "cronsim": ("domain/cron.py",),
     "lark": ("domain/query.py",),
     "jsonschema": ("domain/parameters.py",),

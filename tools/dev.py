@@ -140,8 +140,6 @@ LOCKS = {
         "docs",
         "--extra",
         "postgres",
-        "--extra",
-        "speed",
         "-c",
         "requirements.lock",
     ],
