@@ -39,6 +39,10 @@ class Devices:
         assert self._lanes is not None
         return self._lanes.drive(**how)
 
+    def begin(self, **how: Any) -> dict[str, Any]:
+        assert self._lanes is not None
+        return self._lanes.begin(**how)
+
     def accepted(self) -> dict[str, int]:
         assert self._lanes is not None
         return self._lanes.accepted()

@@ -115,6 +115,17 @@ class Lanes:
             "faults": [*self._faults, *self._load.lost][:3],
         }
 
+    def begin(self, window: int, patience: float = 120.0) -> dict[str, object]:
+        """Have every lane answered once: the first update of an execution begins it, which costs more."""
+        waiting, self._goes_on = len(self._free), False
+        deadline = time.perf_counter() + patience
+        while (waiting or self._open) and not self._faults and time.perf_counter() < deadline:
+            while waiting and self._open < window:
+                self._load.flush(self._send_next().client)
+                waiting -= 1
+            self._load.turn(0.1)
+        return {"unanswered": waiting + self._open, "faults": [*self._faults, *self._load.lost][:3]}
+
     def accepted(self) -> dict[str, int]:
         """Return by lane how many updates were accepted since the beginning, of those that were used."""
         return {lane.name.decode(): lane.accepted for lane in self._accepted.values() if lane.accepted}

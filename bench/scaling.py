@@ -9,7 +9,7 @@ from bench.contenders import Contender, lanes_of
 from bench.footings import Footing, on_each, site, stand
 from bench.options import Bench
 from bench.pages import PENDING, asked_of
-from bench.processes import quiet
+from bench.processes import Failed, quiet
 from bench.rows import Row, Skipped
 from bench.seed import job_id, register, sow
 from bench.ticks import Clocked
@@ -89,6 +89,9 @@ async def _fleets(bench: Bench, footing: Footing) -> list[Row | Skipped]:
             async with AsyncExitStack() as load:
                 passwords = {name: made.passwords[name] for name in names[:count]}
                 devices = await lanes_of(load, made.port, passwords, footing.root, jobs)
+                begun = await devices.ask("begin", window=WINDOW, within=180)
+                if begun["unanswered"] or begun["faults"]:
+                    raise Failed(f"{count} things could not begin: {begun}")
                 await quiet(made.server.child.pid, sizes.idle)
                 contender = Contender("o", f"{footing}", devices, made.pids, made)
                 for _ in range(sizes.few):

@@ -100,6 +100,14 @@ async def test_a_window_bounds_what_is_on_its_way_and_every_lane_has_its_turn(dr
     assert abs(gained[0] - gained[1]) <= 1
 
 
+async def test_every_lane_begins_once(drive):
+    devices, _ = await drive(EchoDoor())
+    before = await devices.ask("accepted")
+    assert await devices.ask("begin", window=1) == {"unanswered": 0, "faults": []}
+    after = await devices.ask("accepted")
+    assert [after[lane] - before[lane] for lane in before] == [1, 1]
+
+
 async def test_a_pace_is_not_exceeded(drive):
     devices, _ = await drive(EchoDoor())
     done = await devices.ask("drive", seconds=0.5, warm=0.0, pace=40.0)
