@@ -90,14 +90,6 @@ class Child:
     def alive(self) -> bool:
         return self._process.returncode is None
 
-    async def ended(self, patience: float) -> int:
-        """Return its exit code, once it has ended by itself. Raises ``Failed``."""
-        try:
-            async with asyncio.timeout(patience):
-                return await self._process.wait()
-        except TimeoutError:
-            raise Failed(f"{self.name} has not ended within {patience:.0f} seconds") from None
-
     async def stop(self, patience: float = 20.0) -> None:
         """End it politely, then by force."""
         if not self.alive:

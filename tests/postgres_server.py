@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from contextlib import suppress
 from itertools import count
@@ -59,6 +60,8 @@ class PostgresServer:
         self._shape: str | None = None
         self._spare: list[str] = []
         self.process: subprocess.Popen[bytes] | None = None
+        #: Whether it ends with this process only: started in another thread it ends with that already.
+        self.lasts = True
         self._admin: psycopg.Connection | None = None
         if os.geteuid() == 0:
             shutil.chown(self.folder, USER, USER)
@@ -84,6 +87,7 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start it, and return when it answers."""
+        self.lasts = threading.current_thread() is threading.main_thread()
         flags = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
         self.process = self._as_user([BINARIES / "postgres", "-D", self.folder / "data", *flags])
         deadline = time.monotonic() + 60

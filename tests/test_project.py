@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,12 @@ def test_no_file_names_a_place_of_one_machine():
     places = re.compile(rb"/(?:work|root|home/[a-z]+|opt/(?:pypi|wheels)|Users/[A-Za-z]+)/")
     offenders = [path.relative_to(ROOT).as_posix() for path in tracked() if places.search(path.read_bytes())]
     assert not offenders
+
+
+def test_no_two_modules_of_the_tests_share_a_name():
+    """They are no packages: in one process the second would be taken for the first."""
+    names = Counter(path.name for path in tracked() if path.is_relative_to(ROOT / "tests"))
+    assert [name for name, count in names.items() if count > 1 and name.endswith(".py")] == ["conftest.py"]
 
 
 def test_the_decisions_are_numbered_dated_and_settled():

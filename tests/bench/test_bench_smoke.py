@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,25 +21,34 @@ def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
 
 
+@pytest.fixture
+def results() -> Iterator[Path]:
+    """A folder that PostgreSQL may go through, which is another user where we are root."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o711)
+        yield Path(folder)
+
+
 @pytest.mark.slow
 @pytest.mark.mosquitto
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", MEASURES)
-def test_a_measure_runs_and_is_written_with_each_round_and_the_machine(tmp_path, requirement, name):
+def test_a_measure_runs_and_is_written_with_each_round_and_the_machine(results, requirement, name):
     requirement("mosquitto", BINARY, NO_MOSQUITTO)
     requirement("PostgreSQL 15 or newer", BINARIES, NO_POSTGRES)
-    done = bench("--quick", "--only", name, "--results", str(tmp_path))
+    done = bench("--quick", "--only", name, "--results", str(results))
     assert done.returncode == 0, done.stdout + done.stderr
-    (path,) = tmp_path.iterdir()
+    (path,) = results.iterdir()
     written = json.loads(path.read_text())
-    assert written["command"] == f"python -m bench --quick --only {name} --results {tmp_path}"
+    assert written["command"] == f"python -m bench --quick --only {name} --results {results}"
     assert written["failed"] == {}
     assert written["skipped"] == []
     assert {"cores", "python", "sqlite", "mosquitto", "fsync_ms"} <= written["machine"].keys()
     assert {row["letter"] for row in written["rows"]} == set(MEASURES[name].letters)
     for row in written["rows"]:
         assert len(row["rounds"]) == QUICK.rounds, row
-        assert all(figure > 0 for figure in row["rounds"]), row
+        # A process that has nothing to do may need nothing.
+        assert all(figure > 0 or row["unit"] == "% of a core" for figure in row["rounds"]), row
         assert row["what"] in done.stdout
         assert (row["goal"] is None) == (row["verdict"] == "")
     counted = [row["what"] for row in written["rows"] if "none lost" in row["notes"]]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from doors import EchoDoor, RecordingDoor
 from mosquitto_server import MosquittoServer
-from papers import DAY, NOW, Office
+from office import DAY, NOW, Office
 from ports import free_port
 from test_mqtt import ALICE, UPDATE, open_files, when_connected
 

@@ -189,7 +189,7 @@ def _targets(ledger: Ledger) -> list[Violation]:
             continue  # who is in a group now says nothing of who was
         if strange := set(served) - job.targets:
             found.append(Violation("targets", f"{job.name}: {sorted(strange)[:5]} are no targets"))
-        missing = job.targets - set(served) - waiting[job.name]
+        missing = job.targets - set(served) - waiting[job.name] - job.ahead
         if missing and _is_whole(job):
             found.append(Violation("targets", f"{job.name}: nothing for {sorted(missing)[:5]}"))
     return found

@@ -22,6 +22,8 @@ def one_durable_server(requirement: Callable[..., None]) -> Iterator[PostgresSer
 def durable_server(one_durable_server: PostgresServer) -> Iterator[PostgresServer]:
     """Whatever a test has done to it, the next one finds it at work."""
     yield one_durable_server
-    if one_durable_server.process is None:
+    if one_durable_server.process is not None:
+        one_durable_server.thaw()
+    if one_durable_server.process is None or not one_durable_server.lasts:
+        one_durable_server.stop()
         one_durable_server.start()
-    one_durable_server.thaw()

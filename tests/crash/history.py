@@ -63,6 +63,8 @@ class Job(NamedTuple):
     rated: bool = False
     #: The things that are targets now if there are groups among the targets; None if there are none.
     members: frozenset[str] | None = None
+    #: Targets that a large job has not come to yet.
+    ahead: frozenset[str] = frozenset()
 
 
 class Execution(NamedTuple):

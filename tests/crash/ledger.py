@@ -28,6 +28,10 @@ _MEMBERS = """
     LEFT JOIN things t ON t.id = m.thing WHERE g."group" IS NOT NULL
 """
 Rows = Callable[[str], list[Mapping[str, Any]]]
+_NAMED = """
+    SELECT g.job, g.thing, g.thing > j.latched_to AND g.position >= j.latched_from AS ahead
+    FROM job_targets g JOIN jobs j ON j.id = g.job WHERE g.thing IS NOT NULL
+"""
 _CHILDREN = ("executions", "execution_events", "waiting", "job_targets")
 
 
@@ -108,9 +112,11 @@ def _read(rows: Rows) -> Ledger:
 
 
 def _jobs(rows: Rows, names: dict[int, str]) -> list[Job]:
-    targets = defaultdict(set)
-    for row in rows("SELECT job, thing FROM job_targets WHERE thing IS NOT NULL"):
+    targets, ahead = defaultdict(set), defaultdict(set)
+    for row in rows(_NAMED):
         targets[row["job"]].add(names[row["thing"]])
+        if row["ahead"]:
+            ahead[row["job"]].add(names[row["thing"]])
     members = defaultdict(set)
     for row in rows(_MEMBERS):
         members[row["job"]].update(() if row["name"] is None else (row["name"],))
@@ -126,6 +132,7 @@ def _jobs(rows: Rows, names: dict[int, str]) -> list[Job]:
             _retries(json.loads(row["pacing"])),
             "jobExecutionsRolloutConfig" in json.loads(row["pacing"]),
             frozenset(members[row["id"]] | targets[row["id"]]) if row["id"] in members else None,
+            frozenset(ahead[row["id"]]),
         )
         for row in rows("SELECT * FROM jobs ORDER BY id")
     ]

@@ -13,6 +13,8 @@ PROVEN = {
     "make test": "CI runs it",
     "make check": "CI runs it",
     "make bench": "tests/bench runs it with --quick",
+    "thingjobs db upgrade": "tests/crash/test_crash_upgrade.py goes through all of it under load",
+    "mosquitto_ctrl": "tests/broker/test_mosquitto_dynamic_security.py runs it",
     "THINGJOBS_BROKER=external": "tests/cli/test_serve_external.py runs it on a real Mosquitto",
 }
 
