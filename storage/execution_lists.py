@@ -25,19 +25,26 @@ def of_job(
     key = jobs.key_of(connection, job_id)
     question = ("executions of job", key, status)
     after = start(connection, question, next_token)
-    place = "(e.job, e.id)" if status is None else "(e.job, e.status, e.id)"
-    conditions = {f"{place} > {_bound(status, 'after')}": True, f"{place} < {_bound(status, 'end')}": True}
     asked = {"key": key, "status": status, "after": after or 0, "end": _END, "limit": size(max_results) + 1}
-    # By all of an index: asked for the keys alone a server may go through those of every job that is younger.
-    return cut(connection, question, _page(connection, conditions, place[1:-1], asked), max_results)
+    conditions = {_BEHIND[connection.dialect.name, status is not None]: True}
+    order = "e.job, e.id" if status is None else "e.job, e.status, e.id"
+    return cut(connection, question, _page(connection, conditions, order, asked), max_results)
 
 
 #: Behind every key.
 _END: Final = 2**62
-
-
-def _bound(status: Status | None, name: str) -> str:
-    return f"(:key, :{name})" if status is None else f"(:key, :status, :{name})"
+#: What comes behind a place among a job's executions, of all or of one status. PostgreSQL is asked by places
+#: in the index that is meant, since by the key alone it may go through those of every younger job; SQLite
+#: makes use of no more than the first column of such a place.
+_BEHIND: Final = {
+    ("sqlite", False): "e.job = :key AND e.id > :after",
+    ("sqlite", True): "e.job = :key AND e.status = :status AND e.id > :after",
+    ("postgresql", False): "(e.job, e.id) > (:key, :after) AND (e.job, e.id) < (:key, :end)",
+    ("postgresql", True): (
+        "(e.job, e.status, e.id) > (:key, :status, :after) "
+        "AND (e.job, e.status, e.id) < (:key, :status, :end)"
+    ),
+}
 
 
 def on_thing(
