@@ -1,6 +1,5 @@
 """Facts of the machine and the programs without which a figure means nothing."""
 
-import importlib.util
 import os
 import platform
 import sqlite3
@@ -25,7 +24,6 @@ def facts(folder: Path) -> dict[str, Any]:
         "sqlite": sqlite3.sqlite_version,
         "mosquitto": _mosquitto(),
         **{name: version(name) for name in ("amqtt", "paho-mqtt", "aiohttp", "sqlalchemy")},
-        "uvloop installed": importlib.util.find_spec("uvloop") is not None,
         "fsync_ms": _fsync(folder),
         "load_before": os.getloadavg()[0],
     }
